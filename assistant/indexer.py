@@ -1,0 +1,38 @@
+"""The indexer: embed what the device has added since the last time.
+
+The recorder never waits for it; the two meet only in the store. It may be seconds or days behind, be killed at any
+time, and start again where it was. This file does not know cameras, questions or answers.
+"""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import torch
+
+from assistant.checkpoints import Checkpoint
+from assistant.vision import pixels
+from store.episodic import EpisodicStore
+
+KEYFRAMES_A_PASS = 32
+
+
+def catch_up(store: EpisodicStore, checkpoint: Checkpoint, progress: Callable[[int], None] | None = None) -> int:
+    """Embed every keyframe that has no embedding of this checkpoint; returns how many. `progress` hears each pass."""
+    done = 0
+    while keyframes := store.unindexed(checkpoint.key, KEYFRAMES_A_PASS):
+        images = [decode(store.jpeg(keyframe)) for keyframe in keyframes]
+        with torch.inference_mode():
+            visual = checkpoint.model.encode_frames(pixels(images, checkpoint.model.config.picture_px))
+            compressed = checkpoint.model.compress(visual).float().cpu().numpy()  # (n, C)
+        recall = checkpoint.recall.encode_frames(images)  # (n, D)
+        store.add_embeddings(checkpoint.key, [keyframe.id for keyframe in keyframes], recall, compressed)
+        done += len(keyframes)
+        if progress:
+            progress(len(keyframes))
+    return done
+
+
+def decode(jpeg: bytes) -> np.ndarray:
+    """A keyframe's JPEG -> (H, W, 3) uint8 RGB."""
+    return cv2.cvtColor(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)

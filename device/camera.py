@@ -1,0 +1,124 @@
+"""Camera: one contract for every source of pictures, and open_camera, which finds the right one for an address.
+
+    kitchen.mp4, file:///films/kitchen.mp4          a film
+    usb:0, /dev/video0                              a camera on this machine
+    rtsp://host/path (rtmp, http, https as well)    a camera on the network
+    sim://home?seed=7&minutes=3                     a simulated home; also speed, width, height, narrations
+
+This file does not know how any of them works.
+"""
+
+import math
+from collections.abc import Callable, Collection, Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from device.film import Film
+from device.frame import Frame
+from device.stream import Stream
+from store.errors import CameraError, UserError
+
+
+class Camera(Protocol):
+    """`source` is what a session remembers; `length_s` is None where the end is not known beforehand.
+
+    `frames` is walked once and gives frames in time order; it raises CameraError where the source breaks off, after
+    the frames it could give. `close` may be called more than once.
+    """
+
+    source: str
+    length_s: float | None
+
+    def frames(self) -> Iterator[Frame]: ...
+
+    def close(self) -> None: ...
+
+
+def open_camera(uri: str, wanted_fps: float = 1.0) -> Camera:
+    """The camera at this address. Raises CameraError where there is none, UserError for an address not understood."""
+    if not 0 < wanted_fps < math.inf:
+        raise UserError(f"{wanted_fps} frames a second cannot be recorded.", "Give a rate above 0, such as 1.")
+    if uri.startswith("/dev/video"):
+        return _open_device(uri, wanted_fps)
+    scheme, _, rest = uri.partition(":")
+    if scheme in _OPENERS:
+        return _OPENERS[scheme](uri, wanted_fps)
+    if rest.startswith("//"):
+        raise UserError(f"Unknown kind of camera {scheme}:// in {uri}.", _nearest(scheme, _OPENERS))
+    return Film(Path(uri), wanted_fps)
+
+
+def _open_file(uri: str, wanted_fps: float) -> Camera:
+    return Film(Path(unquote(urlsplit(uri).path)), wanted_fps)
+
+
+def _open_usb(uri: str, wanted_fps: float) -> Camera:
+    return _open_device(f"/dev/video{uri.removeprefix('usb:')}", wanted_fps)
+
+
+def _open_device(path: str, wanted_fps: float) -> Camera:
+    if not Path(path).exists():
+        raise CameraError(f"No camera at {path}.", "Run: whereabouts record 'sim://home?seed=7&minutes=3'")
+    return Stream(path, wanted_fps, container_format="v4l2")
+
+
+def _open_simulated(uri: str, wanted_fps: float) -> Camera:
+    parts = urlsplit(uri)
+    if parts.netloc != "home":
+        raise UserError(f"Nothing is simulated at {uri}.", "Run: whereabouts record 'sim://home?seed=7&minutes=3'")
+    values: dict[str, Any] = {"seed": 7, "minutes": 3.0}
+    for key, text in parse_qsl(parts.query, keep_blank_values=True):
+        if key not in _SIMULATED:
+            raise UserError(f"Unknown key {key} in {uri}.", _nearest(key, _SIMULATED))
+        name, read = _SIMULATED[key]
+        try:
+            values[name] = read(text)
+        except ValueError as error:
+            raise UserError(f"{key}={text} in {uri}: {error}.", "Run: whereabouts record --help") from error
+    from device.simulated.camera import SimulatedCamera  # here, because its renderer takes long to load
+
+    return SimulatedCamera(wanted_fps=wanted_fps, **values)
+
+
+def _nearest(word: str, known: Collection[str]) -> str:
+    close = get_close_matches(word, known, 1, cutoff=0.5)
+    return f"Did you mean {close[0]}?" if close else f"Known are: {', '.join(known)}."
+
+
+def _whole(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError("must be at least 1")
+    return number
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise ValueError("must be above 0")
+    return number
+
+
+def _speed(text: str) -> float:
+    """0 is as fast as it goes, 1 is real time."""
+    return 0.0 if text == "0" else _positive(text)
+
+
+_OPENERS: dict[str, Callable[[str, float], Camera]] = {
+    "file": _open_file,
+    "usb": _open_usb,
+    "sim": _open_simulated,
+    **dict.fromkeys(("rtsp", "rtsps", "rtmp", "rtmps", "http", "https"), Stream),
+}
+
+# key in the address: the simulated camera's own name for it, and how to read its value
+_SIMULATED: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "seed": ("seed", int),
+    "minutes": ("minutes", _positive),
+    "speed": ("speed", _speed),
+    "width": ("width_px", _whole),
+    "height": ("height_px", _whole),
+    "narrations": ("narrations", Path),
+}

@@ -1,0 +1,63 @@
+"""SimulatedCamera: a home, its wearer and the renderer behind the same contract as any other camera.
+
+`sim://home?seed=7&minutes=3` renders as fast as it can with a clock that starts at 08:00 on a fixed day;
+`speed=1` runs in real time with the machine's clock. `narrations=FILE` writes the ground truth beside it.
+"""
+
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from device.frame import Frame
+from device.simulated.home import make_home
+from device.simulated.lens import expose
+from device.simulated.narrations import write_narrations
+from device.simulated.renderer import Renderer
+from device.simulated.wearer import Wearer
+
+FIRST_MORNING = datetime.fromisoformat("2026-03-02T08:00:00+01:00")
+
+
+class SimulatedCamera:
+    """Frames of one simulated day at `wanted_fps`; the same seed gives the same pixels."""
+
+    def __init__(
+        self,
+        seed: int,
+        minutes: float,
+        wanted_fps: float,
+        *,
+        speed: float = 0.0,
+        width_px: int = 640,
+        height_px: int = 480,
+        narrations: Path | None = None,
+    ) -> None:
+        self.source = f"sim://home?seed={seed}&minutes={minutes:g}"
+        self.length_s: float | None = minutes * 60
+        self._seed, self._fps, self._speed = seed, wanted_fps, speed
+        self._size = (width_px, height_px)
+        self._wearer = Wearer(make_home(seed), minutes * 60)
+        if narrations:
+            write_narrations(self._wearer, narrations)
+
+    def frames(self) -> Iterator[Frame]:
+        """Render the day; in real time each frame waits for its second."""
+        began = datetime.now().astimezone() if self._speed else FIRST_MORNING
+        zone = began.utcoffset()
+        renderer = Renderer(self._wearer.home, *self._size)
+        began_at, began_s = began.timestamp(), time.monotonic()
+        try:
+            for tick in range(int(self._wearer.duration_s * self._fps)):
+                at_s = tick / self._fps
+                if self._speed:
+                    time.sleep(max(0.0, began_s + at_s / self._speed - time.monotonic()))
+                view = self._wearer.view(at_s)
+                image = expose(renderer.render(view), view, self._wearer.home, self._seed)
+                seconds_on = at_s / self._speed if self._speed else at_s
+                yield Frame(image, began_at + seconds_on, int(zone.total_seconds()) if zone else 0)
+        finally:
+            renderer.close()
+
+    def close(self) -> None:
+        """Nothing is held between frames."""

@@ -1,0 +1,99 @@
+"""Training material: simulated days written as files, one .npz a day, with the dense labels that only training may see.
+
+    frames (n, P, P, 3) uint8         what the camera saw, squashed to the side that a small vision tower reads
+    times_s (n,)                      seconds from the start of the day
+    thing_cells, colour_cells, furniture_cells (n, G, G) uint8
+                                      what fills each cell of a G x G grid: 1 + index into the vocabulary, 0 for nothing
+    rooms, held, held_colours (n,)    where the wearer is; 1 + the thing in the hand that is in view, 0 for none
+    narration_times_s (m, 2), narrations (m,)
+    things, colours, furniture, room_kinds    the vocabulary: names, in the order of the indices above
+
+This file does not know any model. Whoever reads the files needs nothing of this package.
+"""
+
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from device.simulated.home import COLOURS, FURNITURE_KINDS, ROOM_KINDS, THING_KINDS, Home, make_home
+from device.simulated.lens import expose
+from device.simulated.narrations import narrate, narrated
+from device.simulated.renderer import FURNITURE_ID, Renderer
+from device.simulated.view import View
+from device.simulated.wearer import Wearer
+
+GRID = 8
+DRAWN_PX = (256, 192)  # twice what a small tower reads, so that squashing smooths as it does at full size
+VOCABULARY = {
+    "things": np.array(THING_KINDS),
+    "colours": np.array(tuple(COLOURS)),
+    "furniture": np.array(tuple(FURNITURE_KINDS)),
+    "room_kinds": np.array(tuple(ROOM_KINDS)),
+}
+
+
+def write_episodes(folder: Path, seeds: range, minutes: float, fps: float, picture_px: int, processes: int) -> list[Path]:
+    """Render the days of these seeds that are not there yet; returns all their paths in the order of the seeds."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"home-{seed}.npz" for seed in seeds]
+    work = [(path, seed, minutes, fps, picture_px) for path, seed in zip(paths, seeds, strict=True) if not path.exists()]
+    if work:
+        with get_context("spawn").Pool(processes) as pool:
+            pool.starmap(write_episode, work, chunksize=4)
+    return paths
+
+
+def write_episode(path: Path, seed: int, minutes: float, fps: float, picture_px: int) -> None:
+    """Render one day and its labels; the file appears whole or not at all."""
+    home = make_home(seed)
+    wearer = Wearer(home, minutes * 60)
+    renderer = Renderer(home, *DRAWN_PX)
+    phase_s = (seed % 7) / 7 / fps
+    times_s = np.arange(phase_s, minutes * 60, 1 / fps)
+    frames, labels = [], []
+    for at_s in times_s:
+        view = wearer.view(float(at_s))
+        image = expose(renderer.render(view), view, home, seed)
+        frames.append(cv2.resize(image, (picture_px, picture_px), interpolation=cv2.INTER_AREA))
+        labels.append(_label(home, view, renderer.segment(view)))
+    renderer.close()
+    acts = narrated(wearer)
+    names = ("thing_cells", "colour_cells", "furniture_cells", "rooms", "held", "held_colours")
+    unfinished = path.with_suffix(".part")
+    with unfinished.open("wb") as file:
+        np.savez(
+            file,
+            frames=np.stack(frames),
+            times_s=times_s.astype(np.float32),
+            **{name: np.stack(column).astype(np.uint8) for name, column in zip(names, zip(*labels, strict=True), strict=True)},
+            narration_times_s=np.array([(act.start_s, act.end_s) for act in acts], dtype=np.float32).reshape(-1, 2),
+            narrations=np.array([narrate(home, act) for act in acts], dtype=np.str_),
+            **VOCABULARY,
+        )
+    unfinished.rename(path)
+
+
+def _label(home: Home, view: View, segments: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The rows of labels of one view; `segments` (h, w) is the renderer's map of what each picture cell shows."""
+    kinds, colours, pieces = list(THING_KINDS), list(COLOURS), list(FURNITURE_KINDS)
+    things = _commonest(np.where(segments < FURNITURE_ID, segments, 0))
+    furniture = _commonest(np.where(segments >= FURNITURE_ID, segments, 0))
+    kind_of = np.array([0, *(1 + kinds.index(thing.kind) for thing in home.things)], np.uint8)
+    colour_of = np.array([0, *(1 + colours.index(thing.colour) for thing in home.things)], np.uint8)
+    piece_of = np.array([1 + pieces.index(piece.kind) for piece in home.furniture], np.uint8)
+    held = next((hand.holds for hand in view.hands if hand.holds is not None), None)
+    held_kind = 0 if held is None else 1 + kinds.index(home.things[held].kind)
+    held_colour = 0 if held is None else 1 + colours.index(home.things[held].colour)
+    room = list(ROOM_KINDS).index(home.rooms[view.room].kind)
+    furniture_cells = np.where(furniture > 0, piece_of[np.maximum(furniture - FURNITURE_ID, 0)], 0)
+    return kind_of[things], colour_of[things], furniture_cells, np.uint8(room), np.uint8(held_kind), np.uint8(held_colour)
+
+
+def _commonest(ids: np.ndarray) -> np.ndarray:
+    """(h, w) ids -> (GRID, GRID): the id that fills most of each cell, 0 only where nothing else is in it."""
+    fine = cv2.resize(ids, (GRID * 4, GRID * 4), interpolation=cv2.INTER_NEAREST)
+    cells = fine.reshape(GRID, 4, GRID, 4).swapaxes(1, 2).reshape(GRID, GRID, 16)
+    votes = (cells[..., :, None] == cells[..., None, :]).sum(-1) * (cells > 0)
+    return np.take_along_axis(cells, votes.argmax(-1)[..., None], -1)[..., 0]

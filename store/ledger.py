@@ -1,0 +1,198 @@
+"""The rows of a memory: records written to SQLite and read back, by id and by span of time.
+
+This file does not know packs, embeddings or locks; who calls it sees to their order.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from store.database import Database
+from store.errors import NothingRecorded, UserError
+from store.records import Gap, Keyframe, Session, Span, Transcript, Turn
+from store.spans import FIRST_ID, id_range, keyframe_id
+
+# What overlaps a span: started before its end, and ended in it or, if it took no time, lies in it.
+OVERLAPS = "started_at < ? AND (ended_at > ? OR started_at >= ?)"
+INSERT_KEYFRAME = "INSERT INTO keyframes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+# A session whose recorder died ends at the last second it is known to have lived.
+CLOSE_LEFT_OPEN = """
+    UPDATE sessions SET ended_because = ?, ended_at = max(
+        heartbeat_at,
+        coalesce((SELECT captured_at FROM keyframes WHERE session_id = sessions.id ORDER BY id DESC LIMIT 1), 0),
+        coalesce((SELECT max(ended_at) FROM gaps WHERE session_id = sessions.id), 0)
+    ) WHERE ended_at IS NULL
+"""
+
+
+class Ledger:
+    """Sessions, gaps, keyframes, transcripts and turns of one database.
+
+    DiskFull when a write finds no room, MemoryDamaged when SQLite finds the file broken.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def begin_session(self, source: str, started_at: float, zone_offset_s: int, wanted_fps: float) -> Session:
+        row: dict[str, Any] = {
+            "source": source,
+            "started_at": float(started_at),
+            "zone_offset_s": zone_offset_s,
+            "wanted_fps": float(wanted_fps),
+            "heartbeat_at": float(started_at),
+            "ended_at": None,
+            "ended_because": None,
+        }
+        return Session(id=self.database.insert("sessions", row), **row)
+
+    def beat(self, session_id: int, at: float) -> None:
+        """A sign of life: if the recorder dies, the session ends here or at its last keyframe."""
+        sql = "UPDATE sessions SET heartbeat_at = max(heartbeat_at, ?) WHERE id = ? AND ended_at IS NULL"
+        self.database.execute(sql, (float(at), session_id))
+
+    def end_session(self, session_id: int, ended_at: float, because: str) -> None:
+        sql = "UPDATE sessions SET ended_at = ?, ended_because = ?, heartbeat_at = max(heartbeat_at, ?) WHERE id = ?"
+        self.database.execute(sql, (float(ended_at), because, float(ended_at), session_id))
+
+    def close_left_open(self, because: str) -> None:
+        """End every open session at its last sign of life."""
+        self.database.execute(CLOSE_LEFT_OPEN, (because,))
+
+    def sessions(self) -> list[Session]:
+        """In time order."""
+        return [Session(**row) for row in self.database.rows("SELECT * FROM sessions ORDER BY started_at, id")]
+
+    def add_gap(self, session_id: int, started_at: float, ended_at: float, reason: str) -> Gap:
+        row: dict[str, Any] = {
+            "session_id": session_id,
+            "started_at": float(started_at),
+            "ended_at": float(ended_at),
+            "reason": reason,
+        }
+        return Gap(id=self.database.insert("gaps", row), **row)
+
+    def gaps(self, span: Span | None = None) -> list[Gap]:
+        """Those that overlap the span, whole, in time order."""
+        return [Gap(**row) for row in self._overlapping("gaps", span)]
+
+    def add_transcript(
+        self, session_id: int, started_at: float, ended_at: float, text: str, source: str, confidence: float
+    ) -> Transcript:
+        row: dict[str, Any] = {
+            "session_id": session_id,
+            "started_at": float(started_at),
+            "ended_at": float(ended_at),
+            "text": text,
+            "source": source,
+            "confidence": float(confidence),
+        }
+        return Transcript(id=self.database.insert("transcripts", row), **row)
+
+    def transcripts(self, span: Span | None = None) -> list[Transcript]:
+        """Those that overlap the span, whole, in time order."""
+        return [Transcript(**row) for row in self._overlapping("transcripts", span)]
+
+    def add_turn(
+        self,
+        asked_at: float,
+        question: str,
+        answer: str,
+        seen: bool,
+        confidence: float,
+        checkpoint: str,
+        keyframe_ids: Sequence[int],
+    ) -> Turn:
+        ids = tuple(int(each) for each in keyframe_ids)
+        row: dict[str, Any] = {
+            "asked_at": float(asked_at),
+            "question": question,
+            "answer": answer,
+            "seen": bool(seen),
+            "confidence": float(confidence),
+            "checkpoint": checkpoint,
+        }
+        turn_id = self.database.insert("turns", {**row, "keyframe_ids": json.dumps(ids)})
+        return Turn(id=turn_id, keyframe_ids=ids, **row)
+
+    def turns(self, limit: int = 20) -> list[Turn]:
+        """The last `limit` turns, the oldest of them first."""
+        newest = self.database.rows("SELECT * FROM turns ORDER BY id DESC LIMIT ?", (limit,))
+        return [
+            Turn(**{**row, "seen": bool(row["seen"]), "keyframe_ids": tuple(json.loads(row["keyframe_ids"]))})
+            for row in reversed(newest)
+        ]
+
+    def free_keyframe_id(self, captured_at: float) -> int:
+        """The capture time in microseconds, raised by one until no keyframe has it."""
+        free = keyframe_id(captured_at)
+        while self.database.value("SELECT 1 FROM keyframes WHERE id = ?", (free,)) is not None:
+            free += 1
+        return free
+
+    def commit_keyframe(self, keyframe: Keyframe) -> None:
+        """The commit point of a keyframe: its bytes must be on disk before."""
+        self.database.execute(INSERT_KEYFRAME, tuple(asdict(keyframe).values()))
+
+    def keyframe(self, keyframe_id: int) -> Keyframe:
+        """UserError, naming the nearest id, if there is none with this one."""
+        return self.keyframes_by_id([keyframe_id])[0]
+
+    def keyframes(self, span: Span | None = None) -> list[Keyframe]:
+        """In time order."""
+        sql = "SELECT * FROM keyframes WHERE id >= ? AND id < ? ORDER BY id"
+        return [Keyframe(**row) for row in self.database.rows(sql, id_range(span))]
+
+    def keyframes_of_session(self, session_id: int, span: Span | None = None) -> list[Keyframe]:
+        """In time order."""
+        sql = "SELECT * FROM keyframes WHERE session_id = ? AND id >= ? AND id < ? ORDER BY id"
+        return [Keyframe(**row) for row in self.database.rows(sql, (session_id, *id_range(span)))]
+
+    def keyframe_ids(self, above: int = FIRST_ID, limit: int = -1) -> list[int]:
+        """At most `limit` ids above one, in time order; -1 is without limit."""
+        sql = "SELECT id FROM keyframes WHERE id > ? ORDER BY id LIMIT ?"
+        return [row["id"] for row in self.database.rows(sql, (above, limit))]
+
+    def keyframes_by_id(self, ids: Sequence[int]) -> list[Keyframe]:
+        """In the order asked. UserError naming the nearest id for an unknown one."""
+        wanted = [int(each) for each in ids]
+        sql = "SELECT * FROM keyframes WHERE id IN (SELECT value FROM json_each(?))"
+        found = {row["id"]: Keyframe(**row) for row in self.database.rows(sql, (json.dumps(wanted),))}
+        for each in wanted:
+            if each not in found:
+                raise self._unknown(each)
+        return [found[each] for each in wanted]
+
+    def count(self, span: Span | None = None) -> int:
+        """How many keyframes."""
+        return int(self.database.value("SELECT count(*) FROM keyframes WHERE id >= ? AND id < ?", id_range(span)))
+
+    def first_and_last(self) -> tuple[Keyframe, Keyframe] | None:
+        """The oldest and the newest keyframe; None before any."""
+        sql = "SELECT * FROM keyframes WHERE id IN ((SELECT min(id) FROM keyframes), (SELECT max(id) FROM keyframes))"
+        rows = [Keyframe(**row) for row in self.database.rows(f"{sql} ORDER BY id")]
+        return (rows[0], rows[-1]) if rows else None
+
+    def committed_end(self, pack: int) -> int:
+        """Where the last committed record of a pack ends, in bytes; 0 where none is."""
+        sql = "SELECT offset_bytes + length_bytes FROM keyframes WHERE pack = ? ORDER BY offset_bytes DESC LIMIT 1"
+        return int(self.database.value(sql, (pack,)) or 0)
+
+    def size(self, table: str) -> int:
+        """How many rows a table of this schema has."""
+        return int(self.database.value(f"SELECT count(*) FROM {table}"))
+
+    def _overlapping(self, table: str, span: Span | None) -> list[dict[str, Any]]:
+        span = span if span is not None else Span(float("-inf"), float("inf"))
+        return self.database.rows(
+            f"SELECT * FROM {table} WHERE {OVERLAPS} ORDER BY started_at, id",
+            (span.ended_at, span.started_at, span.started_at),
+        )
+
+    def _unknown(self, keyframe_id: int) -> UserError:
+        sql = "SELECT id FROM keyframes ORDER BY abs(id - ?) LIMIT 1"
+        nearest = self.database.value(sql, (keyframe_id,))
+        if nearest is None:
+            return NothingRecorded(f"there is no keyframe {keyframe_id}: nothing is recorded yet", "record first")
+        return UserError(f"there is no keyframe {keyframe_id}", f"the nearest one is {nearest}")

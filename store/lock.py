@@ -1,0 +1,71 @@
+"""The recording lock: one recorder a memory, and the way to tell a live recorder from a dead one.
+
+The kernel releases an flock when its process ends, however it ends, so a lock that can be taken proves that nobody
+records. This file does not know what the lock protects.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from store.disk import open_private, writing
+from store.errors import MemoryBusy
+
+RETRY_EVERY_S = 0.02
+
+
+class RecordingLock:
+    """An exclusive lock, between processes and between the stores of one process."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.is_mine = False
+
+    @contextmanager
+    def held(self, wait_s: float = 0.0) -> Iterator[None]:
+        """Hold the lock inside the block. MemoryBusy if it stays taken for `wait_s` seconds."""
+        with writing(self.path):
+            descriptor = open_private(self.path, os.O_RDWR)
+        try:
+            self._take(descriptor, time.monotonic() + wait_s)
+            self.is_mine = True
+            try:
+                yield
+            finally:
+                self.is_mine = False
+        finally:
+            os.close(descriptor)
+
+    def is_taken(self) -> bool:
+        """Does anyone, this store included, hold the lock now?"""
+        if self.is_mine:
+            return True
+        try:
+            with self.held():
+                return False
+        except MemoryBusy:
+            return True
+
+    def _take(self, descriptor: int, deadline_s: float) -> None:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline_s:
+                    raise self._busy() from None
+                time.sleep(RETRY_EVERY_S)
+        # The name is a courtesy to whoever finds the lock taken; a full disk must not keep anyone from holding it.
+        with suppress(OSError):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+
+    def _busy(self) -> MemoryBusy:
+        pid = self.path.read_text()
+        return MemoryBusy(
+            f"{self.path.parent} is being recorded by another process" + (f" (pid {pid})" if pid else ""),
+            "stop that recorder first, or record into another memory",
+        )

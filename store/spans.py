@@ -1,0 +1,89 @@
+"""The arithmetic of time: spans as ranges of keyframe ids, worn and recorded time, moments.
+
+A keyframe's id is its capture time in microseconds, so a span is a range of ids and is cut at whole microseconds.
+This file does not know SQL or files: records in, records out.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from store.records import Gap, Keyframe, Moment, Session, Span
+
+MICROSECONDS = 1_000_000
+MOMENT_S = 30.0
+FIRST_ID, LAST_ID = -(2**63), 2**63 - 1
+
+
+def keyframe_id(captured_at: float) -> int:
+    """The id a keyframe of that time gets, unless taken."""
+    return int(captured_at * MICROSECONDS)
+
+
+def id_range(span: Span | None) -> tuple[int, int]:
+    """The ids of a span, [first, behind the last); None is all of time, and an endless span is allowed."""
+    if span is None:
+        return FIRST_ID, LAST_ID
+    return _bounded_id(span.started_at), _bounded_id(span.ended_at)
+
+
+def moments_of(keyframes: Iterable[Keyframe]) -> list[Moment]:
+    """One session's keyframes, in time order, as moments of less than 30 s; the best keyframe is the middle one."""
+    groups: list[list[Keyframe]] = []
+    for keyframe in keyframes:
+        if not groups or keyframe.captured_at - groups[-1][0].captured_at >= MOMENT_S:
+            groups.append([])
+        groups[-1].append(keyframe)
+    return [
+        Moment(group[0].captured_at, group[-1].captured_at, group[len(group) // 2], len(group)) for group in groups
+    ]
+
+
+def session_span(session: Session) -> Span:
+    """A session still being recorded reaches to its heartbeat."""
+    return Span(session.started_at, session.heartbeat_at if session.ended_at is None else session.ended_at)
+
+
+def worn(sessions: Iterable[Session], span: Span) -> list[Span]:
+    """The parts of a span in which something was worn, apart from each other and in time order."""
+    return _merged(_clipped(session_span(session), span) for session in sessions)
+
+
+def recorded(sessions: Iterable[Session], gaps: Sequence[Gap], span: Span) -> list[Span]:
+    """The worn parts of a span less the gaps; where two sessions overlap, one that saw is enough."""
+    parts = []
+    for session in sessions:
+        own_gaps = _merged(Span(gap.started_at, gap.ended_at) for gap in gaps if gap.session_id == session.id)
+        parts += _without(_clipped(session_span(session), span), own_gaps)
+    return _merged(parts)
+
+
+def total_s(spans: Iterable[Span]) -> float:
+    return sum(span.duration_s for span in spans)
+
+
+def _bounded_id(at: float) -> int:
+    return int(min(max(at * MICROSECONDS, FIRST_ID), 2.0**62))
+
+
+def _clipped(part: Span, span: Span) -> Span:
+    return Span(max(part.started_at, span.started_at), min(part.ended_at, span.ended_at))
+
+
+def _merged(parts: Iterable[Span]) -> list[Span]:
+    merged: list[Span] = []
+    for part in sorted(parts, key=lambda part: part.started_at):
+        if part.duration_s <= 0:
+            continue
+        if merged and part.started_at <= merged[-1].ended_at:
+            merged[-1] = Span(merged[-1].started_at, max(merged[-1].ended_at, part.ended_at))
+        else:
+            merged.append(part)
+    return merged
+
+
+def _without(part: Span, holes: Iterable[Span]) -> list[Span]:
+    """What is left of a span after taking out holes, which are in time order and apart."""
+    left, started_at = [], part.started_at
+    for hole in holes:
+        left.append(Span(started_at, min(hole.started_at, part.ended_at)))
+        started_at = max(started_at, hole.ended_at)
+    return [*left, Span(started_at, part.ended_at)]

@@ -1,0 +1,197 @@
+"""Checkpoints: whole ones load as they were saved, damaged ones are named, and nothing asks the network."""
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from huggingface_hub import constants
+from transformers import LlavaOnevisionConfig, LlavaOnevisionForConditionalGeneration
+
+from assistant import checkpoints
+from assistant.domain import Domain
+from assistant.encoder import RecallConfig, RecallEncoder, RecallModel
+from assistant.model import MMEgo, MMEgoConfig
+from assistant.prompt import build_word_tokenizer, glimpse_text, token_ids
+from store.errors import CheckpointError
+
+TOKENIZER = build_word_tokenizer(["where", "is", "my", "red", "wallet", "on", "the", "table"])
+LAYERS = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
+STEM = {**LAYERS, "model_type": "siglip_conv_stem", "image_size": 48, "patch_size": 8, "stem_channels": [8, 16, 24]}
+WORDS = {"vocab_size": len(TOKENIZER), "bos_token_id": None, "eos_token_id": 2, "pad_token_id": 3}
+QWEN = {**LAYERS, **WORDS, "model_type": "qwen2", "num_key_value_heads": 2}
+QUESTION = token_ids(glimpse_text("Where is my red wallet?"), TOKENIZER)
+
+
+@pytest.fixture(scope="module")
+def models() -> tuple[MMEgo, RecallEncoder, Domain]:
+    torch.manual_seed(0)
+    recall = RecallModel(RecallConfig(vision_config=STEM, text_config={**LAYERS, **WORDS, "projection_size": 32}))
+    domain = Domain.fit(np.random.default_rng(0).normal(size=(100, 32)))
+    return MMEgo(MMEgoConfig(vision_config=STEM, text_config=QWEN)), RecallEncoder(recall, TOKENIZER), domain
+
+
+@pytest.fixture
+def folder(models: tuple[MMEgo, RecallEncoder, Domain], tmp_path: Path) -> Path:
+    model, recall, domain = models
+    checkpoints.save(tmp_path / "mine", model, TOKENIZER, recall, domain)
+    return tmp_path / "mine"
+
+
+def test_a_saved_checkpoint_loads_with_everything(folder: Path, models: tuple[MMEgo, RecallEncoder, Domain]) -> None:
+    model, recall, domain = models
+    loaded = checkpoints.load(str(folder))
+    frames = torch.randn(6, 32)
+    assert loaded.pointer_trained and loaded.not_seen_text == "I did not see that."
+    assert loaded.model.dtype == torch.float32 and not any(weight.requires_grad for weight in loaded.model.parameters())
+    torch.testing.assert_close(
+        loaded.model.glimpse(frames, QUESTION), model.glimpse(frames, QUESTION), atol=1e-3, rtol=0
+    )
+    np.testing.assert_allclose(loaded.recall.encode_question("red"), recall.encode_question("red"), atol=5e-3)
+    assert loaded.domain is not None and loaded.domain.threshold == pytest.approx(domain.threshold)
+    assert loaded.tokenizer.get_vocab() == TOKENIZER.get_vocab()
+
+
+def test_half_precision_on_disk_is_a_fixed_point_and_leaves_the_given_model_alone(folder: Path, tmp_path: Path) -> None:
+    first = checkpoints.load(str(folder))
+    checkpoints.save(tmp_path / "again", first.model, first.tokenizer, first.recall)
+    second = checkpoints.load(str(tmp_path / "again"))
+    assert first.model.dtype == torch.float32 and second.domain is None
+    for name, tensor in first.model.state_dict().items():
+        assert torch.equal(second.model.state_dict()[name], tensor), name
+
+
+def test_a_checkpoint_is_these_files_and_nothing_more(folder: Path) -> None:
+    model_files = ["config.json", "model.safetensors", "tokenizer.json"]
+    assert sorted(path.name for path in (folder / "recall").iterdir()) == model_files
+    assert sorted(path.name for path in folder.iterdir() if path.is_file()) == sorted(
+        [*model_files, "domain.safetensors"]
+    )
+
+
+def test_the_fingerprint_follows_the_content_and_not_the_place(folder: Path, tmp_path: Path) -> None:
+    before = checkpoints.describe(str(folder))
+    assert before.key == f"mine-{before.fingerprint}" and len(before.fingerprint) == 12
+    moved = folder.rename(tmp_path / "moved")
+    assert checkpoints.describe(str(moved)).fingerprint == before.fingerprint
+    weights = moved / "recall" / "model.safetensors"
+    flipped = bytearray(weights.read_bytes())
+    flipped[-1] ^= 1
+    weights.write_bytes(flipped)
+    assert checkpoints.describe(str(moved)).fingerprint != before.fingerprint
+
+
+def test_describing_loads_no_torch(folder: Path) -> None:
+    program = (
+        "import sys; from assistant.checkpoints import describe; print(describe(sys.argv[1]).key, "
+        "not {'torch', 'transformers'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(folder)], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [checkpoints.describe(str(folder)).key, "True"]
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def break_json(path: Path) -> None:
+    path.write_text(path.read_text()[:-20])
+
+
+def widen(path: Path) -> None:
+    config = json.loads(path.read_text())
+    config["text_config"]["intermediate_size"] = 96
+    path.write_text(json.dumps(config))
+
+
+def deepen(path: Path) -> None:
+    config = json.loads(path.read_text())
+    config["text_config"] |= {"num_hidden_layers": 2, "layer_types": None}
+    path.write_text(json.dumps(config))
+
+
+def add_words(path: Path) -> None:
+    build_word_tokenizer([f"word{letter}" for letter in "abcdefghijkl"]).backend_tokenizer.save(str(path))
+
+
+DAMAGE = [
+    ("model.safetensors", truncate),
+    ("model.safetensors", Path.unlink),
+    ("config.json", break_json),
+    ("config.json", Path.unlink),
+    ("config.json", widen),
+    ("config.json", deepen),
+    ("tokenizer.json", break_json),
+    ("tokenizer.json", add_words),
+    ("recall/model.safetensors", truncate),
+    ("recall/config.json", deepen),
+    ("domain.safetensors", truncate),
+]
+
+
+@pytest.mark.parametrize(("name", "damage"), DAMAGE)
+def test_damage_is_a_checkpoint_error_that_names_the_folder_and_a_remedy(
+    folder: Path, name: str, damage: Callable[[Path], None]
+) -> None:
+    damage(folder / name)
+    with pytest.raises(CheckpointError) as caught:
+        checkpoints.load(str(folder))
+    assert str((folder / name).parent) in caught.value.message and "\n" not in caught.value.message
+    assert caught.value.hint and caught.value.exit_code == 7
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(CheckpointError, match="giant") as caught:
+        checkpoints.describe("giant")
+    assert "nano, 0.5b, 7b" in caught.value.hint
+
+
+@pytest.fixture
+def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty hub cache, and a network that must not be used."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("asked the network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    return tmp_path / "hub"
+
+
+def put_in_cache(cache: Path, repository: str) -> Path:
+    place = cache / f"models--{repository.replace('/', '--')}"
+    (place / "refs").mkdir(parents=True)
+    (place / "refs" / "main").write_text("1" * 40)
+    (place / "snapshots" / ("1" * 40)).mkdir(parents=True)
+    return place / "snapshots" / ("1" * 40)
+
+
+def test_a_hub_model_that_is_not_here_is_not_fetched(hub_cache: Path) -> None:
+    with pytest.raises(CheckpointError, match="not on this machine") as caught:
+        checkpoints.describe("0.5b")
+    assert caught.value.hint == f"Run: hf download {checkpoints.HUB['0.5b']}"
+
+
+def test_a_hub_model_loads_from_the_cache_with_the_hubs_recall_encoder(
+    hub_cache: Path, models: tuple[MMEgo, RecallEncoder, Domain], folder: Path
+) -> None:
+    plain = LlavaOnevisionForConditionalGeneration(LlavaOnevisionConfig(vision_config=STEM, text_config=QWEN))
+    snapshot = put_in_cache(hub_cache, checkpoints.HUB["0.5b"])
+    plain.save_pretrained(snapshot)
+    TOKENIZER.backend_tokenizer.save(str(snapshot / "tokenizer.json"))
+    with pytest.raises(CheckpointError, match="recall/"):
+        checkpoints.load("0.5b")
+    for file in (folder / "recall").iterdir():
+        recall = hub_cache / f"models--{checkpoints.HUB_RECALL.replace('/', '--')}"
+        target = (
+            recall / "snapshots" / ("1" * 40) if recall.exists() else put_in_cache(hub_cache, checkpoints.HUB_RECALL)
+        )
+        (target / file.name).write_bytes(file.read_bytes())
+    loaded = checkpoints.load("0.5b")
+    assert loaded.name == "0.5b" and not loaded.pointer_trained and loaded.domain is None
+    assert loaded.recall.encode_question("red").shape == (32,)

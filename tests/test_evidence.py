@@ -1,0 +1,41 @@
+"""What a person sees of an answer's evidence."""
+
+from store.records import Coverage, Gap, Keyframe, Moment, Span
+from tui.evidence import day_strip, say_coverage
+
+BEGAN = 1_772_434_800.0  # 08:00 an hour east of UTC
+DAY = Span(BEGAN, BEGAN + 240)
+
+
+def moment(at_s: float) -> Moment:
+    keyframe = Keyframe(1, 1, BEGAN + at_s, 3600, 64, 48, 1.0, 1, 0, 1, 0)
+    return Moment(BEGAN + at_s, BEGAN + at_s, keyframe, 1, 0.5)
+
+
+def coverage(*gaps_s: float, indexed: int = 200) -> Coverage:
+    gaps = tuple(Gap(n, 1, BEGAN + at_s, BEGAN + at_s + 10, "no picture") for n, at_s in enumerate(gaps_s))
+    return Coverage(DAY, 240.0, 240.0 - 10 * len(gaps), 200, indexed, gaps)
+
+
+def test_the_strip_shows_the_place_in_the_day() -> None:
+    places = [day_strip(moment(at_s), DAY).index("●") for at_s in (0, 120, 239, 240)]
+    assert places == [6, 18, 29, 29]
+    assert day_strip(moment(0), DAY).startswith("08:00 ●─") and day_strip(moment(0), DAY).endswith("─ 08:04")
+
+
+def test_a_day_of_no_length_still_has_a_place() -> None:
+    assert "●" in day_strip(moment(0), Span(BEGAN, BEGAN))
+
+
+def test_coverage_says_what_was_seen_of_what_was_worn() -> None:
+    assert say_coverage(coverage(), 3600) == "Recorded 4 min 0 s of 4 min 0 s worn."
+
+
+def test_gaps_are_told_with_their_reason_and_many_are_counted() -> None:
+    said = say_coverage(coverage(60), 3600)
+    assert said == "Recorded 3 min 50 s of 4 min 0 s worn; gap 08:01:00 to 08:01:10 (no picture)."
+    assert say_coverage(coverage(0, 30, 60, 90, 120), 3600).endswith("; 2 more gaps.")
+
+
+def test_what_is_not_indexed_is_told() -> None:
+    assert "20 of 200 keyframes not indexed" in say_coverage(coverage(indexed=180), 3600)

@@ -1,0 +1,75 @@
+"""A person's first minutes, typed into a real terminal: record, ask, look back."""
+
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed: no terminal to type into"),
+]
+WAIT_S = 120
+
+
+class Terminal:
+    """A tmux server of its own with one shell in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._name = f"whereabouts-{uuid4().hex[:8]}"
+        self._tmux(
+            "-f", "/dev/null", "new-session", "-d", "-x", "120", "-y", "60", "-c", str(folder), "env PS1='$ ' sh"
+        )
+
+    def type(self, line: str) -> tuple[str, int]:
+        """Type a line, wait for the command to end, and return the screen and the exit code."""
+        done = f"ended-{uuid4().hex[:6]}"
+        self._tmux("send-keys", "-l", f"clear; {line}; printf '%s %s\\n' {done[:6]}'{done[6:]}' $?")
+        self._tmux("send-keys", "Enter")
+        deadline_s = time.monotonic() + WAIT_S
+        while time.monotonic() < deadline_s:
+            screen = self._tmux("capture-pane", "-p")
+            if f"{done} " in screen:
+                return screen, int(screen.rpartition(done)[2].split()[0])
+            time.sleep(0.2)
+        raise TimeoutError(screen)
+
+    def close(self) -> None:
+        self._tmux("kill-server")
+
+    def _tmux(self, *arguments: str) -> str:
+        ran = subprocess.run(["tmux", "-L", self._name, *arguments], capture_output=True, text=True, check=True)
+        return ran.stdout
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    opened = Terminal(tmp_path)
+    yield opened
+    opened.close()
+
+
+def test_a_newcomer_records_asks_and_looks_back(terminal: Terminal, tmp_path: Path) -> None:
+    program = shlex.join([sys.executable, "-c", "from tui.cli import main; main()", "--memory", str(tmp_path / "mine")])
+
+    screen, code = terminal.type(f"{program} status")
+    assert code == 3 and "there is no memory" in screen
+
+    screen, code = terminal.type(f"{program} record 'sim://home?seed=2000012&minutes=1' --fps 1")
+    assert code == 0 and "Recorded 59 s of sim://home?seed=2000012&minutes=1: " in screen
+
+    screen, code = terminal.type(f'{program} ask "where did I put my wallet?"')
+    assert code == 0 and "Recorded 59 s of 59 s worn." in screen
+    assert "▀▀▀▀" in screen and "Monday, 02 March 2026" in screen
+
+    screen, code = terminal.type(f"{program} moments")
+    assert code == 0 and "2026-03-02" in screen and "08:00:30" in screen
+
+    screen, code = terminal.type(f"{program} check")
+    assert code == 0 and "The memory is whole." in screen

@@ -1,0 +1,250 @@
+"""The `whereabouts` command: what a person types, turned into calls of the other rooms.
+
+Commands import what they need when they run, so that `whereabouts status` answers at once and torch is loaded only
+where a model is asked. This file does not know how anything is recorded, found, drawn or reported as an error.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from store.config import Capture, load_config, memory_directory
+from store.disk import writing
+from store.episodic import EpisodicStore
+from store.errors import CheckpointError, MemoryDamaged, UserError
+from tui import report
+from tui.clock import asked_span, say_bytes, zone_offset_s
+from tui.evidence import print_answer, print_evidence, screen
+from tui.exits import Program, stopping
+from tui.picture import Picture
+from tui.progress import counted, watch_indexing, watch_loading, watch_recording
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def main() -> None:
+    """The console script. Every core is used, once: FAISS, torch and numpy would each count them by themselves."""
+    os.environ.setdefault("OMP_NUM_THREADS", str(len(os.sched_getaffinity(0))))
+    os.environ["HF_HUB_OFFLINE"] = "1"  # nothing is ever fetched or told
+    cli()
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--memory", type=click.Path(path_type=Path), help="Folder of the memory; else $WHEREABOUTS_HOME.")
+@click.option("--debug", is_flag=True, help="Show where an error comes from.")
+@click.version_option(package_name="whereabouts")
+@click.pass_context
+def cli(ctx: click.Context, memory: Path | None, debug: bool) -> None:
+    """A memory for a head camera: record what you see, then ask where things are."""
+    ctx.obj = memory_directory(memory)
+
+
+def span_options(command: Command) -> Command:
+    """--since and --until."""
+    until = click.option("--until", metavar="TIME", help="Only what was seen before it, such as 08:30.")
+    since = click.option("--since", metavar="TIME", help="Only what was seen from 08:30, or 2026-03-02T08:30.")
+    return since(until(command))
+
+
+fps_option = click.option("--fps", type=float, help="Pictures looked at a second; else what config.toml says.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON value.")
+
+
+@cli.command()
+@click.option("--keep", type=click.Path(path_type=Path), metavar="DIR", help="Keep the memory there, to go on asking.")
+@click.pass_context
+def demo(ctx: click.Context, keep: Path | None) -> None:
+    """Record a simulated morning, ask about it, and check the answers."""
+    from tui.demo import run
+
+    if not run(screen(), keep):
+        click.echo("The demo failed: the wallet is not where the answer says.", err=True)
+        ctx.exit(1)
+
+
+@cli.command()
+@click.argument("uri")
+@fps_option
+@click.pass_obj
+def record(memory: Path, uri: str, fps: float | None) -> None:
+    """Record a camera until it ends or Ctrl-C.
+
+    URI is usb:0, rtsp://host/path, or sim://home?seed=7&minutes=3, a simulated home (also: speed, width, height,
+    narrations).
+    """
+    from device.camera import open_camera
+
+    settings = _capture(fps)
+    with closing(open_camera(uri, settings.fps)) as camera, EpisodicStore.open(memory) as store, stopping() as stop:
+        watch_recording(store, camera, settings, stop)
+
+
+@cli.command("import")
+@click.argument("films", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--recorded-at", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"]),
+              help="When the film began, where the file does not say it.")  # fmt: skip
+@fps_option
+@click.pass_obj
+def import_films(memory: Path, films: Sequence[Path], recorded_at: datetime | None, fps: float | None) -> None:
+    """Record films as if they were worn."""
+    from device.film import Film
+
+    if recorded_at and len(films) > 1:
+        raise UserError(f"--recorded-at is of one film, and there are {len(films)}.", "Import them one by one.")
+    settings = _capture(fps)
+    for path in films:
+        with closing(Film(path, settings.fps, recorded_at)) as film, EpisodicStore.open(memory) as store:
+            watch_recording(store, film, settings)
+
+
+@cli.command()
+@click.pass_obj
+def index(memory: Path) -> None:
+    """Embed what was recorded, so that it can be asked. `ask` does it, too."""
+    with EpisodicStore.open(memory, create=False) as store:
+        done = watch_indexing(store, watch_loading(load_config().model.checkpoint))
+        click.echo(f"Indexed {done} keyframes; {store.count()} are in the memory.")
+
+
+@cli.command()
+@click.argument("question")
+@span_options
+@json_option
+@click.pass_obj
+def ask(memory: Path, question: str, since: str | None, until: str | None, as_json: bool) -> None:
+    """Ask about what was seen, for example: whereabouts ask "where did I put my wallet?" """
+    with EpisodicStore.open(memory, create=False) as store:
+        span = asked_span(store, since, until)
+        checkpoint = watch_loading(load_config().model.checkpoint)
+        watch_indexing(store, checkpoint)
+        from assistant.answer import ask as ask_memory
+
+        console = screen(quiet=as_json)
+        answer = print_answer(ask_memory(store, checkpoint, question, span), console)
+        if as_json:
+            click.echo(report.to_json(report.answer_json(answer, zone_offset_s(store))))
+        else:
+            print_evidence(store, answer, console)
+
+
+@cli.command()
+@span_options
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many, the newest.")
+@json_option
+@click.pass_obj
+def moments(memory: Path, since: str | None, until: str | None, limit: int | None, as_json: bool) -> None:
+    """List what was recorded, newest first."""
+    with EpisodicStore.open(memory, create=False) as store:
+        found = store.moments(asked_span(store, since, until), limit=limit)
+    if as_json:
+        click.echo(report.to_json([report.moment_json(moment) for moment in found]))
+        return
+    console = screen()
+    with console.capture() as table:
+        console.print(report.moments_table(found))
+    os.environ.setdefault("LESS", "-FRX")
+    click.echo_via_pager(table.get().rstrip())
+
+
+@cli.command()
+@click.argument("keyframe", type=int)
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the JPEG there.")
+@click.pass_obj
+def show(memory: Path, keyframe: int, output: Path | None) -> None:
+    """Show a keyframe in the terminal, or write it to a file."""
+    with EpisodicStore.open(memory, create=False) as store:
+        found = store.keyframe(keyframe)
+        jpeg = store.jpeg(found)
+    if output is None:
+        console = screen()
+        console.print(Picture(jpeg, console.width), f"{found.local_time:%Y-%m-%d %H:%M:%S}")
+    else:
+        if not output.parent.is_dir():
+            raise UserError(f"There is no folder {output.parent}.", "Make it first, or write somewhere else.")
+        with writing(output):
+            output.write_bytes(jpeg)
+        click.echo(f"Wrote {output}: {found.width_px} x {found.height_px}, {found.local_time:%Y-%m-%d %H:%M:%S}.")
+
+
+@cli.command()
+@json_option
+@click.pass_obj
+def status(memory: Path, as_json: bool) -> None:
+    """What is in the memory, and how much room it takes."""
+    with EpisodicStore.open(memory, create=False) as store:
+        found: dict[str, Any] = store.status()
+        described = report.status_json(found, _indexed(found["indexed"]), store.sessions())
+    if as_json:
+        click.echo(report.to_json(described))
+    else:
+        screen().print(report.status_table(described))
+
+
+@cli.command()
+@click.pass_obj
+def check(memory: Path) -> None:
+    """Read the whole memory once and say whether it is whole."""
+    from store.check import check as check_store
+
+    with EpisodicStore.open(memory, create=False) as store:
+        found = check_store(store)
+    packs = f"{say_bytes(found.pack_bytes)} in {found.packs} packs"
+    click.echo(f"Read {found.sessions} sessions and {found.keyframes} keyframes, {packs}.")
+    for problem in found.problems:
+        click.echo(f"{problem.kind}: {problem.detail}")
+    if not found.clean:
+        raise MemoryDamaged(
+            f"{len(found.problems)} problems in {memory}.", "What is not named above can still be asked and shown."
+        )
+    click.echo("The memory is whole.")
+
+
+@cli.command()
+@click.argument("checkpoint", type=click.Choice(["nano"]))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the finished checkpoint.")
+@click.option("--work", type=click.Path(path_type=Path), required=True, help="Folder for what is made on the way.")
+@click.option("--processes", type=click.IntRange(min=1), default=2, show_default=True)
+def train(checkpoint: str, out: Path, work: Path, processes: int) -> None:
+    """Train the nano checkpoint from scratch on simulated homes."""
+    from tui.laboratory import train_nano
+
+    train_nano(out, work, processes)
+
+
+@cli.command()
+@click.option("--homes", type=click.IntRange(min=1), default=200, show_default=True)
+@click.option("--first-seed", type=int, default=1_000_000, show_default=True, help="Seed of the first home.")
+@click.option("--checkpoint", default="nano", show_default=True, help="A name, or the path of a checkpoint's folder.")
+@json_option
+def evaluate(homes: int, first_seed: int, checkpoint: str, as_json: bool) -> None:
+    """Ask a checkpoint about simulated homes that it has never seen, and count what is right."""
+    from tui.laboratory import evaluate_homes
+
+    with counted(f"examining  {homes} homes", homes) as advance:
+        found = evaluate_homes(checkpoint, homes, first_seed, advance)
+    if as_json:
+        click.echo(report.to_json(found))
+    else:
+        screen().print(*report.evaluation_tables(found))
+
+
+def _capture(fps: float | None) -> Capture:
+    settings = load_config().capture
+    return settings if fps is None else replace(settings, fps=fps)
+
+
+def _indexed(counts: dict[str, int]) -> dict[str, Any]:
+    """How far the configured checkpoint is, or why it cannot be told."""
+    from assistant.checkpoints import describe
+
+    name = load_config().model.checkpoint
+    try:
+        return {"name": name, "indexed": counts.get(describe(name).fingerprint, 0), "problem": None}
+    except CheckpointError as error:
+        return {"name": name, "indexed": 0, "problem": error.message}

@@ -1,0 +1,131 @@
+"""Report: answers, moments and memories as tables for people and as plain values for programs.
+
+This file does not know how anything was found, nor where it is printed.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+from rich.text import Text
+
+from store.records import Coverage, Moment, Session, local_time
+from tui.clock import iso, say_bytes, say_duration
+
+if TYPE_CHECKING:
+    from assistant.answer import Answer
+
+
+def to_json(value: object) -> str:
+    """Plain values as readable JSON."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def moments_table(moments: Sequence[Moment]) -> Table:
+    """One line a moment."""
+    table = Table("day", "from", "to", "length", "keyframes", "best keyframe", box=None, header_style="bold")
+    for moment in moments:
+        began, ended = (local_time(at, moment.keyframe.zone_offset_s) for at in (moment.started_at, moment.ended_at))
+        length = say_duration(moment.ended_at - moment.started_at)
+        clock = f"{began:%Y-%m-%d}", f"{began:%H:%M:%S}", f"{ended:%H:%M:%S}"
+        table.add_row(*clock, length, str(moment.keyframes), str(moment.keyframe.id))
+    return table
+
+
+def status_table(status: dict[str, Any]) -> Table:
+    """What `status_json` gave, one line a fact."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column()
+    table.add_column(overflow="fold")
+    held = ", ".join(f"{name} {say_bytes(count)}" for name, count in status["bytes"].items())
+    checkpoint = status["checkpoint"]
+    facts = {
+        "memory": status["directory"],
+        "recording now": "yes" if status["recording"] else "no",
+        "recorded": f"{status['sessions']} sessions, {status['keyframes']} keyframes, {status['gaps']} gaps",
+        "from": _readable(status["first_captured_at"]),
+        "to": _readable(status["last_captured_at"]),
+        "indexed": checkpoint["problem"] or f"{checkpoint['indexed']} keyframes by {checkpoint['name']}",
+        "asked": f"{status['turns']} questions",
+        "on disk": f"{held}; {say_bytes(status['disk_free_bytes'])} free",
+    }
+    for name, value in facts.items():
+        table.add_row(Text(name, "bold"), Text(str(value)))
+    return table
+
+
+def evaluation_tables(found: dict[str, Any]) -> list[Table]:
+    """The shares of right answers by family, and the probes."""
+    families = {**found["families"], "all": found["all"]}
+    measures = list(found["all"])
+    table = Table("family", *measures, box=None, header_style="bold")
+    for name, shares in families.items():
+        table.add_row(name, *(_number(shares[measure]) for measure in measures))
+    facts = Table.grid(padding=(0, 2))
+    for name, value in found.items():
+        if name not in ("families", "all"):
+            parts = value.items() if isinstance(value, dict) else [("", value)]
+            facts.add_row(name, ", ".join(f"{part} {_number(share)}".strip() for part, share in parts))
+    return [table, facts]
+
+
+def _number(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _readable(time: str | None) -> str:
+    """An ISO time without its fraction."""
+    return f"{datetime.fromisoformat(time):%Y-%m-%d %H:%M:%S %Z}" if time else "-"
+
+
+def answer_json(answer: "Answer", zone_offset_s: int) -> dict[str, Any]:
+    return {
+        "question": answer.question,
+        "answer": answer.text,
+        "seen": answer.seen,
+        "confidence": round(answer.confidence, 4),
+        "moments": [moment_json(moment) for moment in answer.moments],
+        "coverage": coverage_json(answer.coverage, zone_offset_s),
+        "timings_ms": answer.timings_ms,
+        "checkpoint": answer.checkpoint,
+        "note": answer.note,
+    }
+
+
+def moment_json(moment: Moment) -> dict[str, Any]:
+    offset_s = moment.keyframe.zone_offset_s
+    return {
+        "start": iso(moment.started_at, offset_s),
+        "end": iso(moment.ended_at, offset_s),
+        "keyframe": moment.keyframe.id,
+        "keyframes": moment.keyframes,
+        "score": None if moment.score is None else round(moment.score, 4),
+    }
+
+
+def coverage_json(coverage: Coverage, zone_offset_s: int) -> dict[str, Any]:
+    return {
+        "start": iso(coverage.span.started_at, zone_offset_s),
+        "end": iso(coverage.span.ended_at, zone_offset_s),
+        "worn_s": round(coverage.worn_s, 3),
+        "recorded_s": round(coverage.recorded_s, 3),
+        "keyframes": coverage.keyframes,
+        "indexed": coverage.indexed,
+        "gaps": [
+            {
+                "start": iso(gap.started_at, zone_offset_s),
+                "end": iso(gap.ended_at, zone_offset_s),
+                "reason": gap.reason,
+            }
+            for gap in coverage.gaps
+        ],
+    }
+
+
+def status_json(status: dict[str, Any], checkpoint: dict[str, Any], sessions: Sequence[Session]) -> dict[str, Any]:
+    """The store's status with its times as the wearer's clock showed them, and how far the checkpoint has indexed."""
+    zones = {"started_at": sessions[:1], "first_captured_at": sessions[:1], "last_captured_at": sessions[-1:]}
+    times = {key: iso(status[key], zone[0].zone_offset_s) for key, zone in zones.items() if status[key] is not None}
+    return {**status, **times, "checkpoint": checkpoint}
