@@ -91,7 +91,16 @@ def ask(
     kept = [moment.keyframe.id for moment in moments]
     store.add_turn(time.time(), question, text, result.seen, result.confidence, checkpoint.key, kept)
     yield Answer(
-        question, text, result.seen, result.confidence, moments, coverage, checkpoint.name, clock.timings_ms, note, scores
+        question,
+        text,
+        result.seen,
+        result.confidence,
+        moments,
+        coverage,
+        checkpoint.name,
+        clock.timings_ms,
+        note,
+        scores,
     )
 
 

@@ -95,12 +95,12 @@ def describe(name_or_folder: str) -> Description:
 
 def load(name_or_folder: str, device: str = "cpu") -> Checkpoint:
     """Load a checkpoint: in fp32 on the CPU, elsewhere as it lies on disk. Raises CheckpointError."""
+    found = describe(name_or_folder)  # before torch, which takes seconds: a missing folder is said at once
     from assistant.domain import FILE, Domain
     from assistant.encoder import RecallEncoder, RecallModel
     from assistant.model import MMEgo
     from assistant.prompt import stop_ids
 
-    found = describe(name_or_folder)
     with _blaming(found.folder):
         model, missing = _load_model(MMEgo, found.folder, device, may_miss={"memory_pointer"})
         tokenizer = _load_tokenizer(found.folder, model.config.text_config.vocab_size)

@@ -13,6 +13,7 @@ import torch
 from assistant.checkpoints import Checkpoint
 from assistant.vision import pixels
 from store.episodic import EpisodicStore
+from store.errors import MemoryDamaged
 
 KEYFRAMES_A_PASS = 32
 
@@ -34,5 +35,8 @@ def catch_up(store: EpisodicStore, checkpoint: Checkpoint, progress: Callable[[i
 
 
 def decode(jpeg: bytes) -> np.ndarray:
-    """A keyframe's JPEG -> (H, W, 3) uint8 RGB."""
-    return cv2.cvtColor(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    """A keyframe's JPEG -> (H, W, 3) uint8 RGB. Raises MemoryDamaged."""
+    image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    if image is None:  # its checksum was right, so it was stored like this
+        raise MemoryDamaged("A keyframe is not a picture.", "Run: whereabouts check")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

@@ -45,7 +45,7 @@ class Recollected:
 def recollect(
     checkpoint: Checkpoint, question: str, compressed: Tensor, look: Look
 ) -> Iterator[Selected | str | Recollected]:
-    """Compressed candidates E (N, C) in time order and a question -> what was selected, the answer's text, the answer."""
+    """Candidates E (N, C) in time order and a question -> what was selected, the answer's text, the answer."""
     model, config = checkpoint.model, checkpoint.model.config
     question_ids = prompt.token_ids(prompt.glimpse_text(question), checkpoint.tokenizer)
     scores = model.glimpse(compressed, question_ids)  # (N,)

@@ -78,22 +78,16 @@ def _keyframe_problems(store: EpisodicStore, keyframes: list[Keyframe]) -> list[
     return problems
 
 
-def _embedding_problems(
-    store: EpisodicStore, checkpoint: str, ids: np.ndarray, known: np.ndarray
-) -> list[Problem]:
+def _embedding_problems(store: EpisodicStore, checkpoint: str, ids: np.ndarray, known: np.ndarray) -> list[Problem]:
     problems = [
         Problem("embedding", f"{checkpoint} has one of keyframe {each}, which does not exist")
         for each in np.setdiff1d(ids, known)
     ]
     twice, times = np.unique(ids, return_counts=True)
-    problems += [
-        Problem("embedding", f"{checkpoint} has several of keyframe {each}") for each in twice[times > 1]
-    ]
+    problems += [Problem("embedding", f"{checkpoint} has several of keyframe {each}") for each in twice[times > 1]]
     _, recall = store.embeddings(checkpoint).recall_from(0)
     broken = ~np.isfinite(recall[: len(ids)]).all(axis=1)
-    problems += [
-        Problem("embedding", f"{checkpoint} has no finite one of keyframe {each}") for each in ids[broken]
-    ]
+    problems += [Problem("embedding", f"{checkpoint} has no finite one of keyframe {each}") for each in ids[broken]]
     return problems
 
 

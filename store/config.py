@@ -64,9 +64,7 @@ def load_config(path: Path | None = None) -> Config:
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read: {error}", "correct the file, or remove it to use defaults") from error
     _refuse_unknown(path, "section", document, fields(Config))
-    return Config(
-        capture=_section(path, "capture", document, Capture), model=_section(path, "model", document, Model)
-    )
+    return Config(capture=_section(path, "capture", document, Capture), model=_section(path, "model", document, Model))
 
 
 def config_path() -> Path:

@@ -150,9 +150,7 @@ class EpisodicStore(Ledger):
             gaps=tuple(gaps),
         )
 
-    def moments(
-        self, span: Span | None = None, newest_first: bool = True, limit: int | None = None
-    ) -> list[Moment]:
+    def moments(self, span: Span | None = None, newest_first: bool = True, limit: int | None = None) -> list[Moment]:
         """Each session's keyframes in stretches of less than 30 s."""
         sessions = self.sessions()
         found: list[Moment] = []
@@ -172,9 +170,7 @@ class EpisodicStore(Ledger):
             missing = np.setdiff1d(everything, indexed)[:limit].tolist()
         return self.keyframes_by_id(missing)
 
-    def add_embeddings(
-        self, checkpoint: str, ids: Sequence[int], recall: np.ndarray, compressed: np.ndarray
-    ) -> None:
+    def add_embeddings(self, checkpoint: str, ids: Sequence[int], recall: np.ndarray, compressed: np.ndarray) -> None:
         """Keep recall (n, D) and compressed (n, C) of n keyframes as float16; ones already kept stay as they are.
 
         ValueError: the shapes disagree with each other or with earlier ones, or a number does not fit.

@@ -32,9 +32,7 @@ def moments_of(keyframes: Iterable[Keyframe]) -> list[Moment]:
         if not groups or keyframe.captured_at - groups[-1][0].captured_at >= MOMENT_S:
             groups.append([])
         groups[-1].append(keyframe)
-    return [
-        Moment(group[0].captured_at, group[-1].captured_at, group[len(group) // 2], len(group)) for group in groups
-    ]
+    return [Moment(group[0].captured_at, group[-1].captured_at, group[len(group) // 2], len(group)) for group in groups]
 
 
 def session_span(session: Session) -> Span:

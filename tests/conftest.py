@@ -42,7 +42,9 @@ def tiny_recipe() -> Recipe:
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint folder of the nano's own shape, far smaller and untrained."""
     torch.manual_seed(0)
-    tokenizer = prompt.build_word_tokenizer(vocabulary_words({name: tuple(map(str, v)) for name, v in VOCABULARY.items()}))
+    tokenizer = prompt.build_word_tokenizer(
+        vocabulary_words({name: tuple(map(str, v)) for name, v in VOCABULARY.items()})
+    )
     folder = tmp_path_factory.mktemp("checkpoint") / "tiny"
     recall = RecallEncoder(RecallModel(recall_config(TINY, tokenizer)), tokenizer)
     checkpoints.save(folder, MMEgo(model_config(TINY, tokenizer)), tokenizer, recall)

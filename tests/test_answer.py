@@ -61,7 +61,9 @@ def test_only_the_asked_span_is_looked_at(memory: EpisodicStore, tiny_checkpoint
     assert answer.coverage.span == half and answer.coverage.keyframes == memory.count(half)
 
 
-def test_more_keyframes_than_candidates_go_through_the_index(memory: EpisodicStore, tiny_checkpoint: Checkpoint) -> None:
+def test_more_keyframes_than_candidates_go_through_the_index(
+    memory: EpisodicStore, tiny_checkpoint: Checkpoint
+) -> None:
     config = tiny_checkpoint.model.config
     config.candidates, kept = 20, config.candidates
     try:

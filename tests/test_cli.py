@@ -30,7 +30,7 @@ Whereabouts = Callable[..., Result]
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """SECONDS of noise that no gate finds dull, begun at 08:00."""
+    """SECONDS of noise that no gate finds dull."""
     path = tmp_path_factory.mktemp("films") / "film.mkv"
     noise = np.random.default_rng(0)
     with av.open(str(path), "w") as container:

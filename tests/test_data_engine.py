@@ -7,8 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.training.data_engine import NOT_SEEN, PHRASINGS, Narration, Question
-from assistant.training.data_engine import key_frames, read_narrations, write_questions
+from assistant.training.data_engine import (
+    NOT_SEEN,
+    PHRASINGS,
+    Narration,
+    Question,
+    key_frames,
+    read_narrations,
+    write_questions,
+)
 from device.simulated.home import THING_KINDS, make_home
 from device.simulated.narrations import narrate, narrated
 from device.simulated.wearer import Wearer
@@ -73,7 +80,9 @@ def test_absent_things_are_never_answered_and_present_ones_always_are(seed: int)
         assert question.answerable == (question.answer != NOT_SEEN)
         assert all(0 <= index < len(narrations) for index in question.support)
         if question.family in ("where_put", "room", "colour", "after", "where_picked_up"):
-            kind = next(kind for kind in THING_KINDS if f" {kind}" in question.text.replace("?", " ").replace(" in", ""))
+            kind = next(
+                kind for kind in THING_KINDS if f" {kind}" in question.text.replace("?", " ").replace(" in", "")
+            )
             assert question.answerable == (f" {kind} " in told)
 
 

@@ -53,7 +53,8 @@ def test_an_answer_is_right_if_it_says_what_the_script_says(wanted: str, said: s
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-def test_the_demo_finds_the_wallet(tmp_path: Path) -> None:
+def test_the_demo_finds_the_wallet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     command = [sys.executable, "-c", "from tui.cli import main; main()", "demo", "--keep", str(tmp_path / "kept")]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr

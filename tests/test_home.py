@@ -4,8 +4,16 @@ from itertools import combinations
 
 import pytest
 
-from device.simulated.home import COLOURS, FURNITURE_KINDS, ROOM_DEPTH_M, ROOM_KINDS, ROOM_WIDTH_M, THING_KINDS
-from device.simulated.home import Furniture, make_home
+from device.simulated.home import (
+    COLOURS,
+    FURNITURE_KINDS,
+    ROOM_DEPTH_M,
+    ROOM_KINDS,
+    ROOM_WIDTH_M,
+    THING_KINDS,
+    Furniture,
+    make_home,
+)
 
 SEEDS = range(60)
 

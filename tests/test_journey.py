@@ -49,7 +49,8 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(tmp_path: Path) -> Iterator[Terminal]:
+def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     opened = Terminal(tmp_path)
     yield opened
     opened.close()

@@ -5,7 +5,7 @@ from io import StringIO
 from rich.console import Console
 
 from store.records import Keyframe, Moment
-from tui.report import evaluation_tables, moment_json, moments_table
+from tui.report import moment_json, moments_table
 
 AT = 1_772_434_800.0  # 08:00 an hour east of UTC
 KEYFRAME = Keyframe(1_772_434_805_000_000, 1, AT + 5, 3600, 64, 48, 1.0, 1, 0, 1, 0)
@@ -31,12 +31,3 @@ def test_a_moment_for_programs_is_on_the_wearers_clock() -> None:
 def test_a_table_of_moments_names_what_show_takes() -> None:
     line = printed(moments_table([MOMENT])).splitlines()[1]
     assert line.split() == ["2026-03-02", "08:00:00", "08:00:29", "30", "s", "30", str(KEYFRAME.id)]
-
-
-def test_an_evaluation_shows_every_family_and_every_probe() -> None:
-    row = {"n": 12, "pointer": 0.875, "chance": 0.1}
-    probe = {"own": 0.95, "other": 0.02}
-    told = printed(*evaluation_tables({"families": {"where_put": row}, "all": row, "swap_probe": probe, "k": 8}))
-    lines = [line.split() for line in told.splitlines()]
-    assert ["where_put", "12", "0.875", "0.100"] in lines and ["all", "12", "0.875", "0.100"] in lines
-    assert ["swap_probe", "own", "0.950,", "other", "0.020"] in lines and ["k", "8"] in lines

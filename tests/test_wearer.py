@@ -19,7 +19,8 @@ def lies_on(wearer: Wearer, act: Act, at_s: float) -> bool:
     """Whether the act's thing lies on the act's furniture at this second."""
     spots = list(wearer.home.furniture[act.furniture].spots())
     return any(
-        placed.thing == act.thing and any(hypot(placed.position[0] - x, placed.position[1] - y) < 0.1 for x, y, _ in spots)
+        placed.thing == act.thing
+        and any(hypot(placed.position[0] - x, placed.position[1] - y) < 0.1 for x, y, _ in spots)
         for placed in wearer.view(at_s).placed
     )
 

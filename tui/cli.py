@@ -221,17 +221,21 @@ def train(checkpoint: str, out: Path, work: Path, processes: int) -> None:
 @click.option("--homes", type=click.IntRange(min=1), default=200, show_default=True)
 @click.option("--first-seed", type=int, default=1_000_000, show_default=True, help="Seed of the first home.")
 @click.option("--checkpoint", default="nano", show_default=True, help="A name, or the path of a checkpoint's folder.")
+@click.option("--report", "page", type=click.Path(path_type=Path, dir_okay=False), help="Write the page there, too.")
 @json_option
-def evaluate(homes: int, first_seed: int, checkpoint: str, as_json: bool) -> None:
+def evaluate(homes: int, first_seed: int, checkpoint: str, page: Path | None, as_json: bool) -> None:
     """Ask a checkpoint about simulated homes that it has never seen, and count what is right."""
+    from assistant.evaluation.report import render_report
     from tui.laboratory import evaluate_homes
 
     with counted(f"examining  {homes} homes", homes) as advance:
         found = evaluate_homes(checkpoint, homes, first_seed, advance)
-    if as_json:
-        click.echo(report.to_json(found))
-    else:
-        screen().print(*report.evaluation_tables(found))
+    command = f"whereabouts evaluate --homes {homes} --first-seed {first_seed} --checkpoint {checkpoint}"
+    written = render_report(found, command)
+    if page:
+        with writing(page):
+            page.write_text(written)
+    click.echo(report.to_json(found) if as_json else written)
 
 
 def _capture(fps: float | None) -> Capture:
@@ -245,6 +249,6 @@ def _indexed(counts: dict[str, int]) -> dict[str, Any]:
 
     name = load_config().model.checkpoint
     try:
-        return {"name": name, "indexed": counts.get(describe(name).fingerprint, 0), "problem": None}
+        return {"name": name, "indexed": counts.get(describe(name).key, 0), "problem": None}
     except CheckpointError as error:
         return {"name": name, "indexed": 0, "problem": error.message}

@@ -1,4 +1,4 @@
-"""Where cameras and models meet for the sake of models: simulated homes to train the nano checkpoint and to examine one.
+"""Where cameras and models meet for the sake of models: simulated homes to train nano on and to examine it in.
 
 The rooms below do not know each other, so this file renders for the trainer, and records and indexes homes, with the
 real recorder and the real store, for the examination. It does not know how anything is learned or scored.

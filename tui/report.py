@@ -56,25 +56,6 @@ def status_table(status: dict[str, Any]) -> Table:
     return table
 
 
-def evaluation_tables(found: dict[str, Any]) -> list[Table]:
-    """The shares of right answers by family, and the probes."""
-    families = {**found["families"], "all": found["all"]}
-    measures = list(found["all"])
-    table = Table("family", *measures, box=None, header_style="bold")
-    for name, shares in families.items():
-        table.add_row(name, *(_number(shares[measure]) for measure in measures))
-    facts = Table.grid(padding=(0, 2))
-    for name, value in found.items():
-        if name not in ("families", "all"):
-            parts = value.items() if isinstance(value, dict) else [("", value)]
-            facts.add_row(name, ", ".join(f"{part} {_number(share)}".strip() for part, share in parts))
-    return [table, facts]
-
-
-def _number(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
-
-
 def _readable(time: str | None) -> str:
     """An ISO time without its fraction."""
     return f"{datetime.fromisoformat(time):%Y-%m-%d %H:%M:%S %Z}" if time else "-"

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 
 from assistant import prompt
-from assistant.answer import decode
 from assistant.checkpoints import Checkpoint
+from assistant.indexer import decode
 from assistant.pointer import exploration_grid
 from assistant.recollection import Recollected, Selected, answer_from, recollect
 from assistant.training.data_engine import Narration, Question, key_frames, write_questions
@@ -97,7 +97,8 @@ def examine(home: Examined, kinds: Sequence[str], rng: Random) -> Iterator[Outco
 
 def _ask(home: Examined, question: Question) -> Outcome:
     config = home.checkpoint.model.config
-    selected, answered = (), Recollected("", False, 0.0, False)
+    selected: tuple[int, ...] = ()
+    answered = Recollected("", False, 0.0, False)
     for step in recollect(home.checkpoint, question.text, home.compressed, home.look):
         if isinstance(step, Selected):
             selected = step.indices

@@ -83,7 +83,9 @@ def read_narrations(path: Path) -> dict[str, list[Narration]]:
         reader = csv.DictReader(file)
         needed = {"video_id", "start_timestamp", "stop_timestamp", "narration"}
         if missing := needed - set(reader.fieldnames or ()):
-            raise UserError(f"{path} lacks the column {sorted(missing)[0]!r}.", "Give a CSV with EPIC-KITCHENS' columns.")
+            raise UserError(
+                f"{path} lacks the column {sorted(missing)[0]!r}.", "Give a CSV with EPIC-KITCHENS' columns."
+            )
         for row in reader:
             narration = Narration(_seconds(row["start_timestamp"]), _seconds(row["stop_timestamp"]), row["narration"])
             films.setdefault(row["video_id"], []).append(narration)
@@ -96,7 +98,12 @@ def write_questions(narrations: Sequence[Narration], kinds: Iterable[str], rng: 
     The order is random; about a quarter cannot be answered from the film.
     """
     moves, switches = _read_moves(narrations), _read_switches(narrations)
-    asked = [*_about_things(moves, rng), *_about_surfaces(moves, rng), *_about_order(moves, rng), *_about_fixtures(switches, rng)]
+    asked = [
+        *_about_things(moves, rng),
+        *_about_surfaces(moves, rng),
+        *_about_order(moves, rng),
+        *_about_fixtures(switches, rng),
+    ]
     absent = sorted(set(kinds) - {move.thing for move in moves})
     asked += _about_absent(absent, moves, switches, count=max(2, len(asked) // 4), rng=rng)
     rng.shuffle(asked)
@@ -129,11 +136,17 @@ def _about_things(moves: Sequence[_Move], rng: Random) -> list[Question]:
         puts, picks = [m for m in own if m.verb == "put"], [m for m in own if m.verb == "pick up"]
         if puts:
             last = puts[-1]
-            questions.append(Question("where_put", phrase("where_put", thing, rng), f"on the {last.place}.", (last.index,)))
+            questions.append(
+                Question("where_put", phrase("where_put", thing, rng), f"on the {last.place}.", (last.index,))
+            )
             questions.append(Question("room", phrase("room", thing, rng), f"the {last.room}.", (last.index,)))
         if len(picks) == 1:
             only = picks[0]
-            questions.append(Question("where_picked_up", phrase("where_picked_up", thing, rng), f"on the {only.place}.", (only.index,)))
+            questions.append(
+                Question(
+                    "where_picked_up", phrase("where_picked_up", thing, rng), f"on the {only.place}.", (only.index,)
+                )
+            )
         support = tuple(move.index for move in own)
         questions.append(Question("colour", phrase("colour", thing, rng), f"{own[0].colour}.", support))
     return questions
@@ -158,7 +171,9 @@ def _about_order(moves: Sequence[_Move], rng: Random) -> list[Question]:
     for first, following in zip(puts, puts[1:], strict=False):
         if sum(move.thing == first.thing for move in puts) == 1 and first.thing != following.thing:
             answer = f"the {following.colour} {following.thing}."
-            questions.append(Question("after", phrase("after", first.thing, rng), answer, (first.index, following.index)))
+            questions.append(
+                Question("after", phrase("after", first.thing, rng), answer, (first.index, following.index))
+            )
     return questions
 
 
@@ -171,7 +186,9 @@ def _about_fixtures(switches: Sequence[tuple[int, str, str]], rng: Random) -> li
         if set_verb:
             index, last = own[-1]
             answer = "yes." if last == _UNSET[set_verb] else "no."
-            questions.append(Question("did_i", phrase("did_i", f"{_UNSET[set_verb]} the {fixture}", rng), answer, (index,)))
+            questions.append(
+                Question("did_i", phrase("did_i", f"{_UNSET[set_verb]} the {fixture}", rng), answer, (index,))
+            )
     return questions
 
 
@@ -192,7 +209,13 @@ def _about_absent(
             if place not in used:
                 asked.append(Question("what_on", phrase("what_on", place, rng), NOT_SEEN, ()))
     touched = {fixture for _, _, fixture in switches}
-    for verb, fixture in (("close", "fridge"), ("close", "drawer"), ("turn off", "tap"), ("turn off", "stove"), ("turn off", "lamp")):
+    for verb, fixture in (
+        ("close", "fridge"),
+        ("close", "drawer"),
+        ("turn off", "tap"),
+        ("turn off", "stove"),
+        ("turn off", "lamp"),
+    ):
         if fixture not in touched and rng.random() < 0.4:
             asked.append(Question("did_i", phrase("did_i", f"{verb} the {fixture}", rng), NOT_SEEN, ()))
     return asked

@@ -7,6 +7,7 @@ Sets that hold one event only teach a model to read out whatever it is shown.
 This file does not know the model; it hands over arrays, indices and text.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,14 +15,14 @@ from random import Random
 
 import numpy as np
 
-from assistant.training.data_engine import NOT_SEEN, Narration, Question, key_frames, write_questions
+from assistant.training.data_engine import NOT_SEEN, PHRASINGS, Narration, Question, key_frames, write_questions
 
 MORNING_S = 6 * 3600
 
 
 @dataclass(frozen=True)
 class Episode:
-    """One day: n frames, what is narrated, and the dense labels. `features` (n, patches, D) once a tower has read it."""
+    """One day: n frames, what is narrated, dense labels, and `features` (n, patches, D) once a tower has read it."""
 
     name: str
     frames: np.ndarray
@@ -83,11 +84,9 @@ def read_episode(path: Path) -> Episode:
 def vocabulary_words(vocabulary: dict[str, tuple[str, ...]]) -> list[str]:
     """Every word that narrations, questions and answers over this vocabulary are made of."""
     sentences = [" ".join(names) for names in vocabulary.values()]
-    sentences += [
-        NOT_SEEN, "user assistant yes no . ? , '", "I put pick up open close turn on off the from in",
-        "where did what which room colour color is after down drawer tap stove fridge lamp my when it them was were are leave i",
-    ]  # fmt: skip
-    return sorted({word for sentence in sentences for word in sentence.lower().replace(".", " ").split()})
+    sentences += [phrasing for ways in PHRASINGS.values() for phrasing in ways]
+    sentences += [NOT_SEEN, "yes no put pick up open close turn on off the from drawer tap are were them"]
+    return sorted({word for sentence in sentences for word in re.findall(r"[a-z]+", sentence.lower())})
 
 
 def held_frames(episode: Episode, narration: Narration) -> list[int]:

@@ -35,12 +35,15 @@ Render = Callable[[range], Sequence[Path]]
 
 
 def train_nano(render: Render, out: Path, work: Path, recipe: Recipe, say: Callable[[str], None]) -> None:
-    """Train by `recipe` and write the checkpoint to `out`; `render(seeds)` hands back the files of those homes' days."""
+    """Train by `recipe` and write the checkpoint to `out`; `render(seeds)` hands back the files of those days."""
     work.mkdir(parents=True, exist_ok=True)
     out.mkdir(parents=True, exist_ok=True)
     log = _Log(out / "train.log", say)
     log(f"recipe {recipe}")
-    days, held_out = render(range(recipe.homes)), render(range(VALIDATION_SEED, VALIDATION_SEED + recipe.validation_homes))
+    days, held_out = (
+        render(range(recipe.homes)),
+        render(range(VALIDATION_SEED, VALIDATION_SEED + recipe.validation_homes)),
+    )
     log(f"{len(days)} homes rendered, {len(held_out)} for validation")
     vocabulary = read_episode(days[0]).vocabulary
     tokenizer = prompt.build_word_tokenizer(vocabulary_words(vocabulary))
@@ -123,7 +126,7 @@ def _tower_config(recipe: Recipe) -> StemSiglipConfig:
 
 def recall_config(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> RecallConfig:
     """The recall encoder that a recipe and its words ask for."""
-    end = tokenizer.convert_tokens_to_ids(prompt.TEXT_END)
+    (end,) = prompt.token_ids(prompt.TEXT_END, tokenizer)
     text = SiglipTextConfig(
         vocab_size=len(tokenizer),
         hidden_size=recipe.tower_width,
@@ -141,7 +144,7 @@ def recall_config(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> RecallC
 
 def model_config(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> MMEgoConfig:
     """The MM-Ego that a recipe and its words ask for."""
-    end = tokenizer.convert_tokens_to_ids(prompt.TURN_END)
+    (end,) = prompt.token_ids(prompt.TURN_END, tokenizer)
     text = Qwen2Config(
         vocab_size=len(tokenizer),
         hidden_size=recipe.width,

@@ -7,6 +7,7 @@ single ones, which is what the model does when it is asked. B sequences, S posit
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -55,15 +56,18 @@ def pack(prefixes: Sequence[Tensor], segments: Sequence[Sequence[Tensor]]) -> Pa
     return Packed(embeddings, mask, pad_sequence(positions, batch_first=True), starts)
 
 
-def attention_log_mass(language_model: Qwen2Model, layer: int, states: Tensor, packed: Packed, heads: list[int]) -> Tensor:
+def attention_log_mass(
+    language_model: Qwen2Model, layer: int, states: Tensor, packed: Packed, heads: list[int]
+) -> Tensor:
     """Log attention of some heads of one layer, (B, heads, S, S), from that layer's input `states` (B, S, C).
 
     Computed again beside the model, so that the model's own fast attention need not return its weights.
     """
-    block = language_model.layers[layer]
+    block: Any = language_model.layers[layer]
     attention, normed = block.self_attn, block.input_layernorm(states)
     width = attention.head_dim
-    cos, sin = language_model.rotary_emb(states, packed.positions)
+    rotary: Any = language_model.rotary_emb
+    cos, sin = rotary(states, packed.positions)
     queries = attention.q_proj(normed).unflatten(-1, (-1, width)).transpose(1, 2)  # (B, H, S, width)
     keys = attention.k_proj(normed).unflatten(-1, (-1, width)).transpose(1, 2)  # (B, KV, S, width)
     group = queries.shape[1] // keys.shape[1]

@@ -60,7 +60,11 @@ class DenseTargets(nn.Module):
         for name, head in self.mean.items():
             logits = head(mean).float()
             total = total + cross_entropy(logits, labels[name])
-            shares[name] = _right(logits, labels[name]) if name != "rooms" else float((logits.argmax(-1) == labels[name]).float().mean())
+            shares[name] = (
+                _right(logits, labels[name])
+                if name != "rooms"
+                else float((logits.argmax(-1) == labels[name]).float().mean())
+            )
         return total, shares
 
 
@@ -115,14 +119,14 @@ def _acts(episode: Episode, rng: Random) -> tuple[np.ndarray, np.ndarray, list[l
     said: list[list[str]] = [[] for _ in range(count)]
     furniture = episode.vocabulary["furniture"]
     for narration in episode.narrations:
-        verb = next(i for i, verb in enumerate(ACTS) if narration.text.startswith(f"I {verb}"))
+        verb = next(number for number, verb in enumerate(ACTS) if narration.text.startswith(f"I {verb}"))
         piece = max((kind for kind in furniture if narration.text.endswith(f" {kind}")), key=len, default="")
         for i in np.flatnonzero((episode.times_s >= narration.start_s) & (episode.times_s <= narration.end_s)):
             act[i], surface[i] = verb + 1, furniture.index(piece) + 1 if piece else 0
             said[i].append(narration.text)
     for question in episode.questions(rng):
-        for i in key_frames(question, episode.narrations, episode.times_s.tolist()):
-            said[i].append(question.text)
+        for frame in key_frames(question, episode.narrations, episode.times_s.tolist()):
+            said[frame].append(question.text)
     return surface, act, said
 
 
@@ -140,6 +144,7 @@ def pretrain(
     model = RecallModel(config)
     model.logit_scale.data.fill_(math.log(10.0))  # SigLIP's own start
     model.logit_bias.data.fill_(-10.0)
+    model.vision_model.set_attn_implementation("eager")  # over 64 patches the fused backward takes longer
     targets = DenseTargets(config.vision_config.hidden_size, pictures.vocabulary)
     parameters = [*model.parameters(), *targets.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=recipe.tower_lr, weight_decay=0.05, betas=(0.9, 0.98))
@@ -148,6 +153,7 @@ def pretrain(
     for step in range(begin, recipe.tower_steps):
         for group in optimiser.param_groups:
             group["lr"] = recipe.tower_lr * recipe.schedule(step, recipe.tower_steps)
+        torch.manual_seed(recipe.seed + step)  # a step draws the same whether or not the run was cut before it
         rng = np.random.default_rng((recipe.seed, step))
         rows = rng.integers(0, len(pictures), recipe.tower_batch)
         pixel_values, labels = pictures.batch(rows, augment=True)

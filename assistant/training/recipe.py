@@ -24,7 +24,7 @@ class Recipe:
     stem_channels: tuple[int, ...] = (24, 48, 96, 128)
     tower_width: int = 128
     tower_layers: int = 4
-    tower_steps: int = 2400
+    tower_steps: int = 2200
     tower_batch: int = 96
     tower_lr: float = 1.2e-3
 

@@ -1,4 +1,4 @@
-"""Stage two: the pointer, the glimpse and the answerer, on the tower's frozen features (MM-Ego, sections 2.2.2 and 3.2).
+"""Stage two: pointer, glimpse and answerer, on the tower's frozen features (MM-Ego, sections 2.2.2 and 3.2).
 
 Every step reads a few days. The glimpse learns which frames hold what is asked (cross-entropy of the pointer's softmax
 against the key frames, evenly); the fallback learns to answer from a few frames, chosen by hand or by the pointer
@@ -28,7 +28,7 @@ from assistant.model import MMEgo
 from assistant.pointer import pointer_logits, pointer_scores, select
 from assistant.training.data_engine import Question, key_frames
 from assistant.training.dataset import Episode, FrameSet, frame_set, multi_event_set
-from assistant.training.packing import Packed, attention_log_mass, pack
+from assistant.training.packing import attention_log_mass, pack
 from assistant.training.recipe import Recipe
 
 WEIGHTS = {"where_put": 3.0, "what_on": 2.5, "after": 2.0, "did_i": 1.6, "colour": 1.5, "where_picked_up": 2.0}
@@ -63,7 +63,7 @@ def prepare(model: MMEgo, recipe: Recipe) -> None:
     """Initialise the language model; query and key of the first head of each group start equal in the first layers."""
     language = model.model.language_model
     generator = torch.Generator().manual_seed(recipe.seed)
-    for name, weight in language.named_parameters():
+    for weight in language.parameters():
         if weight.dim() == 2:
             nn.init.normal_(weight, 0.0, 0.04, generator=generator)
     group, width = recipe.heads // recipe.key_value_heads, recipe.width // recipe.heads
@@ -90,7 +90,10 @@ def train(
     handled = HandledTargets(recipe.width, len(episodes[0].vocabulary["things"]))
     parameters = [p for p in [*model.parameters(), *handled.parameters()] if p.requires_grad]
     decayed = [p for p in parameters if p.dim() >= 2]
-    groups = [{"params": decayed, "weight_decay": 0.05}, {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0}]
+    groups = [
+        {"params": decayed, "weight_decay": 0.05},
+        {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
+    ]
     optimiser = torch.optim.AdamW(groups, lr=recipe.lr, betas=(0.9, 0.98))
     begin = 0
     if checkpoint.exists():
@@ -98,7 +101,8 @@ def train(
         model.load_state_dict(weights)
         handled.load_state_dict(heads)
         optimiser.load_state_dict(moments)
-    began, running = time.monotonic(), {}
+    began = time.monotonic()
+    running: dict[str, float] = {}
     for step in range(begin, recipe.steps):
         for group in optimiser.param_groups:
             group["lr"] = recipe.lr * recipe.schedule(step, recipe.steps)
@@ -106,14 +110,17 @@ def train(
         chosen = rng.sample(episodes, recipe.days_a_step)
         losses, shares = train_step(model, tokenizer, handled, chosen, step, recipe, rng)
         optimiser.zero_grad(set_to_none=True)
-        sum(losses.values()).backward()
+        torch.stack(list(losses.values())).sum().backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
         for name, value in [*((k, float(v.detach())) for k, v in losses.items()), *shares.items()]:
             if not math.isnan(value):
                 running[name] = 0.9 * running.get(name, value) + 0.1 * value
         if step % 25 == 24:
-            log(f"step {step + 1} {time.monotonic() - began:.0f} s " + " ".join(f"{k} {v:.3f}" for k, v in sorted(running.items())))
+            log(
+                f"step {step + 1} {time.monotonic() - began:.0f} s "
+                + " ".join(f"{k} {v:.3f}" for k, v in sorted(running.items()))
+            )
         if (step + 1) % SAVED_EVERY == 0 or step + 1 == recipe.steps:
             torch.save((step + 1, model.state_dict(), handled.state_dict(), optimiser.state_dict()), checkpoint)
     model.eval()
@@ -213,6 +220,7 @@ def _answer_loss(
     heads = [i * model.config.text_config.num_attention_heads // model.config.text_config.num_key_value_heads
              for i in range(model.config.text_config.num_key_value_heads)]  # fmt: skip
     log_mass = attention_log_mass(model.model.language_model, GUIDED_LAYER, layer_inputs[GUIDED_LAYER], packed, heads)
+    (question_mark,) = prompt.token_ids("?", tokenizer)
     losses, weights, guided, right = [], [], [], []
     for b, chosen in enumerate(sets):
         for i, question in enumerate(chosen.questions):
@@ -224,7 +232,7 @@ def _answer_loss(
             weights.append(WEIGHTS.get(question.family, 1.0))
             right.append((question, bool((logits.argmax(-1) == wanted).all())))
             looked_at = _look_at(chosen, question, days[b].episode, slots[b], start)
-            mark = start + ids.index(tokenizer.convert_tokens_to_ids("?"))
+            mark = start + ids.index(question_mark)
             rows = torch.cat([torch.tensor([mark]), predicts])
             guided.append(-log_mass[b][:, rows][:, :, looked_at].logsumexp(-1).mean())
     weight = torch.tensor(weights)

@@ -34,11 +34,15 @@ VOCABULARY = {
 }
 
 
-def write_episodes(folder: Path, seeds: range, minutes: float, fps: float, picture_px: int, processes: int) -> list[Path]:
+def write_episodes(
+    folder: Path, seeds: range, minutes: float, fps: float, picture_px: int, processes: int
+) -> list[Path]:
     """Render the days of these seeds that are not there yet; returns all their paths in the order of the seeds."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"home-{seed}.npz" for seed in seeds]
-    work = [(path, seed, minutes, fps, picture_px) for path, seed in zip(paths, seeds, strict=True) if not path.exists()]
+    work = [
+        (path, seed, minutes, fps, picture_px) for path, seed in zip(paths, seeds, strict=True) if not path.exists()
+    ]
     if work:
         with get_context("spawn").Pool(processes) as pool:
             pool.starmap(write_episode, work, chunksize=4)
@@ -60,22 +64,21 @@ def write_episode(path: Path, seed: int, minutes: float, fps: float, picture_px:
         labels.append(_label(home, view, renderer.segment(view)))
     renderer.close()
     acts = narrated(wearer)
-    names = ("thing_cells", "colour_cells", "furniture_cells", "rooms", "held", "held_colours")
+    columns = {
+        "frames": np.stack(frames),
+        "times_s": times_s.astype(np.float32),
+        **{name: np.stack([label[name] for label in labels]).astype(np.uint8) for name in labels[0]},
+        "narration_times_s": np.array([(act.start_s, act.end_s) for act in acts], dtype=np.float32).reshape(-1, 2),
+        "narrations": np.array([narrate(home, act) for act in acts], dtype=np.str_),
+        **VOCABULARY,
+    }
     unfinished = path.with_suffix(".part")
     with unfinished.open("wb") as file:
-        np.savez(
-            file,
-            frames=np.stack(frames),
-            times_s=times_s.astype(np.float32),
-            **{name: np.stack(column).astype(np.uint8) for name, column in zip(names, zip(*labels, strict=True), strict=True)},
-            narration_times_s=np.array([(act.start_s, act.end_s) for act in acts], dtype=np.float32).reshape(-1, 2),
-            narrations=np.array([narrate(home, act) for act in acts], dtype=np.str_),
-            **VOCABULARY,
-        )
+        np.savez(file, allow_pickle=False, **columns)
     unfinished.rename(path)
 
 
-def _label(home: Home, view: View, segments: np.ndarray) -> tuple[np.ndarray, ...]:
+def _label(home: Home, view: View, segments: np.ndarray) -> dict[str, np.ndarray]:
     """The rows of labels of one view; `segments` (h, w) is the renderer's map of what each picture cell shows."""
     kinds, colours, pieces = list(THING_KINDS), list(COLOURS), list(FURNITURE_KINDS)
     things = _commonest(np.where(segments < FURNITURE_ID, segments, 0))
@@ -88,7 +91,14 @@ def _label(home: Home, view: View, segments: np.ndarray) -> tuple[np.ndarray, ..
     held_colour = 0 if held is None else 1 + colours.index(home.things[held].colour)
     room = list(ROOM_KINDS).index(home.rooms[view.room].kind)
     furniture_cells = np.where(furniture > 0, piece_of[np.maximum(furniture - FURNITURE_ID, 0)], 0)
-    return kind_of[things], colour_of[things], furniture_cells, np.uint8(room), np.uint8(held_kind), np.uint8(held_colour)
+    return {
+        "thing_cells": kind_of[things],
+        "colour_cells": colour_of[things],
+        "furniture_cells": furniture_cells,
+        "rooms": np.array(room),
+        "held": np.array(held_kind),
+        "held_colours": np.array(held_colour),
+    }
 
 
 def _commonest(ids: np.ndarray) -> np.ndarray:

@@ -192,9 +192,9 @@ class _Writer:
         if furniture != self._at:
             rooms = self._rooms_between(home.furniture[self._at].room, home.furniture[furniture].room)
             route.append(self._middle(rooms[0]))
-            for here, there in zip(rooms, rooms[1:], strict=False):
-                route += [self._doorway(here, there), self._doorway(there, here)]
-                route.append(self._middle(there))
+            for room, beyond in zip(rooms, rooms[1:], strict=False):
+                route += [self._doorway(room, beyond), self._doorway(beyond, room)]
+                route.append(self._middle(beyond))
         target = self._stand(furniture, spot)
         for x, y in [*route, target]:
             self._step_to(x, y)
@@ -280,7 +280,11 @@ class _Writer:
 
     def _placed(self, thing: int, furniture: int, spot: int) -> Placed:
         x, y, z = self._spot(furniture, spot)
-        return Placed(thing, (x + self._rng.uniform(-0.03, 0.03), y + self._rng.uniform(-0.03, 0.03), z), self._rng.uniform(0, 360))
+        return Placed(
+            thing,
+            (x + self._rng.uniform(-0.03, 0.03), y + self._rng.uniform(-0.03, 0.03), z),
+            self._rng.uniform(0, 360),
+        )
 
     def _key(self, at_s: float, side: str, offset: Point, world: Point | None, holds: int | None) -> None:
         mirrored = offset if side == "right" else (-offset[0], offset[1], offset[2])
