@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 NANO = Path(__file__).parent / "nano"
 HUB = {"0.5b": "llava-hf/llava-onevision-qwen2-0.5b-ov-hf", "7b": "llava-hf/llava-onevision-qwen2-7b-ov-hf"}
 HUB_RECALL = "google/siglip-so400m-patch14-384"
-REPAIR = "Install Whereabouts again, or fetch that checkpoint's folder again"
+REPAIR = "Install Whereabouts again, or fetch that checkpoint's folder again."
 HASHED_BLOCKS, BLOCK_BYTES = 64, 1 << 20
 
 
@@ -86,7 +86,7 @@ def describe(name_or_folder: str) -> Description:
     files = _files(folder)
     recall = folder / "recall"
     if not recall.is_dir():
-        recall = _cached(HUB_RECALL, f"{folder} has no recall/ encoder")
+        recall = _cached(HUB_RECALL, f"{folder} has no recall/ encoder.")
     files += _files(recall)
     weights_bytes = sum(path.stat().st_size for path in files if path.suffix == ".safetensors")
     name = name_or_folder if name_or_folder in HUB else folder.resolve().name
@@ -112,7 +112,7 @@ def load(name_or_folder: str, device: str = "cpu") -> Checkpoint:
         vocabulary = recall_model.config.text_config.vocab_size
         recall = RecallEncoder(recall_model, _load_tokenizer(found.recall_folder, vocabulary))
     if domain and len(domain.mean) != recall.width:
-        raise CheckpointError(f"{found.folder / FILE} is {len(domain.mean)} wide, recall {recall.width}", REPAIR)
+        raise CheckpointError(f"{found.folder / FILE} is {len(domain.mean)} wide, recall {recall.width}.", REPAIR)
     return Checkpoint(found, model, tokenizer, recall, domain, pointer_trained=not missing)
 
 
@@ -138,11 +138,13 @@ def _find(name_or_folder: str) -> Path:
     if name_or_folder == "nano":
         return NANO
     if name_or_folder in HUB:
-        return _cached(HUB[name_or_folder], f"Checkpoint {name_or_folder} is not on this machine")
+        return _cached(HUB[name_or_folder], f"Checkpoint {name_or_folder} is not on this machine.")
     folder = Path(name_or_folder).expanduser()
     if not folder.is_dir():
         known = ", ".join(["nano", *HUB])
-        raise CheckpointError(f"No checkpoint {name_or_folder!r}", f"Give {known} or the path of a checkpoint's folder")
+        raise CheckpointError(
+            f"No checkpoint {name_or_folder!r}.", f"Give {known} or the path of a checkpoint's folder."
+        )
     return folder
 
 
@@ -163,7 +165,7 @@ def _files(folder: Path) -> list[Path]:
     weights = sorted(path for path in folder.glob("model*.safetensors"))
     absent = [path for path in described if not path.is_file()] + ([] if weights else [folder / "model.safetensors"])
     if absent:
-        raise CheckpointError(f"Checkpoint file {absent[0]} is missing", REPAIR)
+        raise CheckpointError(f"Checkpoint file {absent[0]} is missing.", REPAIR)
     return described + weights
 
 
@@ -212,7 +214,7 @@ def _blaming(folder: Path) -> Iterator[None]:
         yield
     except Exception as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise CheckpointError(f"Checkpoint {folder} cannot be loaded: {reason}", REPAIR) from error
+        raise CheckpointError(f"Checkpoint {folder} cannot be loaded: {reason}.", REPAIR) from error
 
 
 @contextmanager

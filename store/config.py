@@ -62,7 +62,9 @@ def load_config(path: Path | None = None) -> Config:
     except FileNotFoundError:
         return Config()
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read: {error}", "correct the file, or remove it to use defaults") from error
+        raise UserError(
+            f"{path} cannot be read: {error}.", "Correct the file, or remove it to use defaults."
+        ) from error
     _refuse_unknown(path, "section", document, fields(Config))
     return Config(capture=_section(path, "capture", document, Capture), model=_section(path, "model", document, Model))
 
@@ -90,7 +92,7 @@ def _xdg(variable: str, default: str) -> Path:
 def _section(path: Path, name: str, document: Mapping[str, Any], kind: type[Section]) -> Section:
     values = document.get(name, {})
     if not isinstance(values, dict):
-        raise UserError(f"{path}: {name} = {values!r} is not a section", f"write [{name}] on a line of its own")
+        raise UserError(f"{path}: {name} = {values!r} is not a section.", f"Write [{name}] on a line of its own.")
     _refuse_unknown(path, f"key in [{name}]", values, fields(kind))
     defaults = kind()
     return kind(**{key: _checked(path, key, value, getattr(defaults, key)) for key, value in values.items()})
@@ -101,7 +103,7 @@ def _refuse_unknown(path: Path, what: str, given: Iterable[str], known_fields: I
     for key in given:
         if key not in known:
             nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]
-            raise UserError(f"{path}: unknown {what}: {key}", f"did you mean {nearest}?")
+            raise UserError(f"{path}: unknown {what}: {key}.", f"Did you mean {nearest}?")
 
 
 def _checked(path: Path, key: str, value: Any, default: object) -> Any:
@@ -110,9 +112,9 @@ def _checked(path: Path, key: str, value: Any, default: object) -> Any:
         value = float(value)
     if type(value) is not type(default):
         wanted = type(default).__name__
-        raise UserError(f"{path}: {key} = {value!r} is of the wrong type", f"give a {wanted}, such as {default!r}")
+        raise UserError(f"{path}: {key} = {value!r} is of the wrong type.", f"Give a {wanted}, such as {default!r}.")
     if isinstance(value, int | float):
         lowest, highest = RANGES[key]
         if not lowest <= value <= highest:
-            raise UserError(f"{path}: {key} = {value!r} is out of range", f"choose from {lowest} to {highest}")
+            raise UserError(f"{path}: {key} = {value!r} is out of range.", f"Choose from {lowest} to {highest}.")
     return value

@@ -123,8 +123,8 @@ class Database:
     def _refuse_newer(self) -> None:
         if self.version > len(MIGRATIONS):
             raise MemoryDamaged(
-                f"{self.path} is of version {self.version}; this program knows up to version {len(MIGRATIONS)}",
-                "update whereabouts, or open another memory",
+                f"{self.path} is of version {self.version}; this program knows up to version {len(MIGRATIONS)}.",
+                "Update whereabouts, or open another memory.",
             )
 
     def _migrate(self) -> None:
@@ -158,7 +158,9 @@ class Database:
         if code in (FULL, IOERR, READONLY, CANTOPEN):
             return disk_full(self.path, str(error))
         if code in (CORRUPT, NOTADB):
-            return MemoryDamaged(f"{self.path} is damaged: {error}", "restore it from a copy")
+            return MemoryDamaged(f"{self.path} is damaged: {error}.", "Restore it from a copy.")
         if code in (BUSY, LOCKED):
-            return MemoryBusy(f"{self.path} was locked for {BUSY_TIMEOUT_S:.0f} s", "end the other program and retry")
+            return MemoryBusy(
+                f"{self.path} was locked for {BUSY_TIMEOUT_S:.0f} s.", "End the other program and try again."
+            )
         return None

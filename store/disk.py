@@ -18,8 +18,8 @@ UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, er
 def disk_full(path: Path, reason: str) -> DiskFull:
     """The error a person reads when `path` cannot be written because of `reason`."""
     return DiskFull(
-        f"{path} cannot be written: {reason}",
-        "make room on that disk or allow writing there; everything committed before stays readable",
+        f"{path} cannot be written: {reason}.",
+        "Make room on that disk or allow writing there; everything committed before stays readable.",
     )
 
 

@@ -117,13 +117,13 @@ class Embeddings:
 
     def _rows_of(self, ids: np.ndarray) -> np.ndarray:
         if len(self._ids) == 0:
-            raise UserError(f"{self.directory.name} has no embeddings yet", "index the memory first")
+            raise UserError(f"{self.directory.name} has no embeddings yet.", "Run: whereabouts index")
         places = np.searchsorted(self._ids, ids, sorter=self._order)
         rows = self._order[np.minimum(places, len(self._ids) - 1)]
         missing = ids[self._ids[rows] != ids]
         if len(missing):
             raise UserError(
-                f"keyframe {missing[0]} has no embedding of {self.directory.name}", "index the memory first"
+                f"Keyframe {missing[0]} has no embedding of {self.directory.name}.", "Run: whereabouts index"
             )
         return rows
 
@@ -188,7 +188,7 @@ class Embeddings:
             return {"recall": int(widths["recall"]), "compressed": int(widths["compressed"])}
         except (ValueError, KeyError, TypeError) as error:
             raise MemoryDamaged(
-                f"{self._widths_path} is damaged", f"remove {self.directory} and index the memory again"
+                f"{self._widths_path} is damaged.", f"Remove {self.directory} and index the memory again."
             ) from error
 
     def _open_columns(self) -> tuple[Column, ...]:

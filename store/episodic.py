@@ -55,9 +55,11 @@ class EpisodicStore(Ledger):
         NothingRecorded: none is there and `create` is False. MemoryDamaged: it is of a newer version.
         """
         if directory.exists() and not directory.is_dir():
-            raise UserError(f"{directory} is not a folder", "a memory is a folder: name another place")
+            raise UserError(f"{directory} is not a folder.", "A memory is a folder: name another place.")
         if not create and not (directory / "memory.db").exists():
-            raise NothingRecorded(f"there is no memory in {directory}", "record or import something first")
+            raise NothingRecorded(
+                f"There is no memory in {directory}.", "Record or import something first: whereabouts --help"
+            )
         with writing(directory):
             make_private_directory(directory)
         store = cls(directory)
@@ -201,7 +203,7 @@ class EpisodicStore(Ledger):
     def embeddings(self, checkpoint: str) -> Embeddings:
         """The rows of one checkpoint. UserError if the name cannot be a folder's."""
         if CHECKPOINT_NAME.fullmatch(checkpoint) is None:
-            raise UserError(f"{checkpoint!r} cannot name a checkpoint", "use letters, digits, dots and dashes")
+            raise UserError(f"{checkpoint!r} cannot name a checkpoint.", "Use letters, digits, dots and dashes.")
         return self._embeddings.setdefault(checkpoint, Embeddings(self.directory / "embeddings" / checkpoint))
 
     def status(self) -> dict[str, object]:

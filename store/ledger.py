@@ -194,5 +194,5 @@ class Ledger:
         sql = "SELECT id FROM keyframes ORDER BY abs(id - ?) LIMIT 1"
         nearest = self.database.value(sql, (keyframe_id,))
         if nearest is None:
-            return NothingRecorded(f"there is no keyframe {keyframe_id}: nothing is recorded yet", "record first")
-        return UserError(f"there is no keyframe {keyframe_id}", f"the nearest one is {nearest}")
+            return NothingRecorded(f"There is no keyframe {keyframe_id}: nothing is recorded yet.", "Record first.")
+        return UserError(f"There is no keyframe {keyframe_id}.", f"The nearest one is {nearest}.")

@@ -66,6 +66,6 @@ class RecordingLock:
     def _busy(self) -> MemoryBusy:
         pid = self.path.read_text()
         return MemoryBusy(
-            f"{self.path.parent} is being recorded by another process" + (f" (pid {pid})" if pid else ""),
-            "stop that recorder first, or record into another memory",
+            f"{self.path.parent} is being recorded by another process" + (f" (pid {pid})." if pid else "."),
+            "Stop that recorder first, or record into another memory.",
         )

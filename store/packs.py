@@ -138,6 +138,4 @@ def _record_end(descriptor: int, offset: int) -> int | None:
 
 def _damaged(keyframe: Keyframe, what: str) -> MemoryDamaged:
     when = keyframe.local_time.isoformat(sep=" ", timespec="seconds")
-    return MemoryDamaged(
-        f"keyframe {keyframe.id} ({when}) cannot be read: {what}", "`whereabouts check` lists everything damaged"
-    )
+    return MemoryDamaged(f"Keyframe {keyframe.id} ({when}) cannot be read: {what}.", "Run: whereabouts check")

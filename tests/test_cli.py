@@ -254,7 +254,7 @@ def test_a_damaged_checkpoint_is_named_and_the_memory_stays(
 def test_a_second_recorder_is_turned_away(recorded: Whereabouts, tmp_path: Path) -> None:
     with EpisodicStore.open(tmp_path / "memory") as store, store.hold_for_recording():
         result = recorded("record", "sim://home?seed=3&minutes=0.1&width=96&height=72")
-    assert_ends(result, 8, f"pid {os.getpid()}", "stop that recorder")
+    assert_ends(result, 8, f"pid {os.getpid()}", "Stop that recorder")
 
 
 def test_a_full_disk_ends_the_recording_and_loses_nothing(whereabouts: Whereabouts, film: Path, tmp_path: Path) -> None:
@@ -271,7 +271,7 @@ def test_a_full_disk_ends_the_recording_and_loses_nothing(whereabouts: Whereabou
 
 def test_a_misspelt_setting_is_answered_with_the_right_one(whereabouts: Whereabouts, tmp_path: Path) -> None:
     (tmp_path / "config" / "whereabouts" / "config.toml").write_text("[capture]\nfsp = 1\n")
-    assert_ends(whereabouts("record", "usb:0"), 2, "fsp", "did you mean fps?")
+    assert_ends(whereabouts("record", "usb:0"), 2, "fsp", "Did you mean fps?")
 
 
 def test_every_command_has_a_help_text() -> None:

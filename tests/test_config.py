@@ -34,9 +34,9 @@ def test_what_is_written_replaces_the_default_and_nothing_else(tmp_path: Path):
         ('[capture]\nfps = "fast"\n', "fps = 'fast' is of the wrong type", "float"),
         ("[capture]\njpeg_quality = true\n", "jpeg_quality = True", "int"),
         ("[capture]\njpeg_quality = 101\n", "jpeg_quality = 101 is out of range", "1 to 100"),
-        ("[capture]\nfps = nan\n", "fps = nan", "choose from"),
+        ("[capture]\nfps = nan\n", "fps = nan", "Choose from"),
         ("model = 3\n", "model = 3 is not a section", r"\[model\]"),
-        ("[capture\n", "cannot be read", "correct the file"),
+        ("[capture\n", "cannot be read", "Correct the file"),
     ],
 )
 def test_a_mistake_is_named_with_what_would_be_right(tmp_path: Path, text: str, message: str, hint: str):

@@ -43,7 +43,7 @@ def test_a_newer_version_is_refused_by_name_and_left_untouched(tmp_path: Path):
     before = path.read_bytes()
     with pytest.raises(MemoryDamaged, match=f"version {len(MIGRATIONS) + 7}") as raised:
         Database(path)
-    assert "update" in raised.value.hint
+    assert "Update" in raised.value.hint
     assert path.read_bytes() == before
 
 

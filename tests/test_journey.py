@@ -60,7 +60,7 @@ def test_a_newcomer_records_asks_and_looks_back(terminal: Terminal, tmp_path: Pa
     program = shlex.join([sys.executable, "-c", "from tui.cli import main; main()", "--memory", str(tmp_path / "mine")])
 
     screen, code = terminal.type(f"{program} status")
-    assert code == 3 and "there is no memory" in screen
+    assert code == 3 and "There is no memory" in screen
 
     screen, code = terminal.type(f"{program} record 'sim://home?seed=2000012&minutes=1' --fps 1")
     assert code == 0 and "Recorded 59 s of sim://home?seed=2000012&minutes=1: " in screen

@@ -91,7 +91,7 @@ def test_a_flipped_bit_is_damage_that_names_the_keyframe(tmp_path: Path, place: 
     content = bytearray(packs.path(1).read_bytes())
     content[offset] ^= 1
     packs.path(1).write_bytes(content)
-    with pytest.raises(MemoryDamaged, match=r"keyframe 1700000000000000 \(2023-11-14 23:13:20"):
+    with pytest.raises(MemoryDamaged, match=r"Keyframe 1700000000000000 \(2023-11-14 23:13:20"):
         packs.read(keyframe)
 
 
