@@ -17,15 +17,16 @@ WALLET, MUG = 1, 5
 
 
 def day() -> Episode:
-    """80 seconds at 1 fps; the thing is in the hand in the first three seconds of its act."""
-    held = np.zeros(80, np.uint8)
-    held[10:13], held[30:33] = WALLET, MUG
+    """80 seconds at 1 fps; the thing is seen in the hand in the first three seconds of its act, then out of view."""
+    held, cells = np.zeros(80, np.uint8), np.zeros((80, 2, 2), np.uint8)
+    held[10:14], held[30:34] = WALLET, MUG
+    cells[10:13, 0, 1], cells[30:33, 0, 1] = WALLET, MUG
     return Episode(
         name="day",
         frames=np.zeros((80, 1, 1, 3), np.uint8),
         times_s=np.arange(80, dtype=np.float32),
         narrations=NARRATIONS,
-        labels={"held": held},
+        labels={"held": held, "thing_cells": cells},
         vocabulary={"things": ("wallet", "keys", "phone", "glasses", "mug")},
     )
 

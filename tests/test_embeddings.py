@@ -87,7 +87,7 @@ def test_a_keyframe_without_an_embedding_is_named(tmp_path: Path):
         embeddings.compressed([1])
     appended(embeddings, [1, 5])
     for missing in (0, 3, 9):
-        with pytest.raises(UserError, match=f"keyframe {missing} has no embedding of nano"):
+        with pytest.raises(UserError, match=f"Keyframe {missing} has no embedding of nano"):
             embeddings.compressed([1, missing, 5])
 
 

@@ -11,7 +11,7 @@ from assistant import checkpoints
 from assistant.answer import Answer, ask
 from assistant.indexer import catch_up
 from assistant.training import nano, trainer
-from assistant.training.recipe import Recipe
+from assistant.training.recipe import Recipe, TowerStage
 from device.simulated.episodes import write_episode
 from store.episodic import EpisodicStore
 
@@ -23,7 +23,7 @@ def recipe(tiny_recipe: Recipe) -> Recipe:
         homes=3,
         validation_homes=1,
         minutes=1.0,
-        tower_steps=3,
+        tower_stages=(TowerStage(2, 3, 0.25), TowerStage(1, 1, 0.03)),
         tower_batch=8,
         steps=4,
         days_a_step=2,

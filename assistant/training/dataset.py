@@ -90,10 +90,11 @@ def vocabulary_words(vocabulary: dict[str, tuple[str, ...]]) -> list[str]:
 
 
 def held_frames(episode: Episode, narration: Narration) -> list[int]:
-    """The frames of a narration that prove it: for a thing, those with it in the hand; else its middle."""
+    """The frames of a narration that prove it: for a thing, those that show it in the hand; else its middle."""
     within = [i for i, at_s in enumerate(episode.times_s) if narration.start_s <= at_s <= narration.end_s]
-    if " the " in narration.text and narration.text.startswith(("I put", "I pick")):
-        return [i for i in within if episode.labels["held"][i]]
+    if narration.text.startswith(("I put", "I pick")):
+        held, cells = episode.labels["held"], episode.labels["thing_cells"]
+        return [i for i in within if held[i] and (cells[i] == held[i]).any()]
     return [i for i in within if narration.start_s + 0.5 <= episode.times_s[i] <= narration.end_s - 0.6]
 
 

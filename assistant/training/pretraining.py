@@ -47,14 +47,14 @@ class DenseTargets(nn.Module):
             "act": nn.Linear(width, len(ACTS) + 1),
         })  # fmt: skip
 
-    def forward(self, patches: Tensor, labels: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+    def forward(self, patches: Tensor, labels: dict[str, Tensor], background: float) -> tuple[Tensor, dict[str, float]]:
         """Patches (B, patches, D) and labels -> the summed loss, and the share of right answers by head."""
         mean = patches.mean(dim=1)
         total, shares = patches.new_zeros(()), {}
         for name, head in self.patch.items():
             logits, wanted = head(patches).flatten(0, 1).float(), labels[name].flatten()
             weight = torch.full((logits.shape[-1],), 1.0)
-            weight[0] = 0.25  # most cells show nothing of a kind
+            weight[0] = 0.25 if name == "furniture_cells" else background
             total = total + cross_entropy(logits, wanted, weight)
             shares[name] = _right(logits, wanted)
         for name, head in self.mean.items():
@@ -151,14 +151,16 @@ def pretrain(
     begin = _resume(checkpoint, model, targets, optimiser)
     began = time.monotonic()
     for step in range(begin, recipe.tower_steps):
+        stage, within = recipe.tower_stage(step)
         for group in optimiser.param_groups:
-            group["lr"] = recipe.tower_lr * recipe.schedule(step, recipe.tower_steps)
+            group["lr"] = recipe.tower_lr * recipe.schedule(within, stage.planned)
         torch.manual_seed(recipe.seed + step)  # a step draws the same whether or not the run was cut before it
         rng = np.random.default_rng((recipe.seed, step))
         rows = rng.integers(0, len(pictures), recipe.tower_batch)
         pixel_values, labels = pictures.batch(rows, augment=True)
         with torch.autocast("cpu", torch.bfloat16):
-            loss, shares = _loss(model, targets, pixel_values, labels, pictures.texts, rows, tokenizer, rng)
+            said = [pictures.texts[row] for row in rows]
+            loss, shares = _loss(model, targets, pixel_values, labels, said, stage.background, tokenizer, rng)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -177,15 +179,15 @@ def _loss(
     pixel_values: Tensor,
     labels: dict[str, Tensor],
     texts: list[list[str]],
-    rows: np.ndarray,
+    background: float,
     tokenizer: PreTrainedTokenizerFast,
     rng: np.random.Generator,
 ) -> tuple[Tensor, dict[str, float]]:
     """Dense targets, plus the sigmoid loss of the frames that something is said of."""
     output = model.vision_model(pixel_values, output_hidden_states=True)
-    loss, shares = targets(output.hidden_states[-1], labels)
-    spoken = [i for i, row in enumerate(rows) if texts[row]]
-    said = [texts[rows[i]][rng.integers(len(texts[rows[i]]))] for i in spoken]
+    loss, shares = targets(output.hidden_states[-1], labels, background)
+    spoken = [i for i, own in enumerate(texts) if own]
+    said = [texts[i][rng.integers(len(texts[i]))] for i in spoken]
     ids = torch.stack([padded_ids(text, tokenizer, model.config.text_config) for text in said])
     pictures = nn.functional.normalize(output.pooler_output[spoken].float(), dim=-1)
     words = nn.functional.normalize(model.get_text_features(ids).pooler_output.float(), dim=-1)
@@ -205,7 +207,7 @@ def _held_out_shares(model: RecallModel, targets: DenseTargets, pictures: Pictur
         for part in np.array_split(rows, 16):
             pixel_values, labels = pictures.batch(part, augment=False)
             patches = model.vision_model(pixel_values, output_hidden_states=True).hidden_states[-1]
-            parts.append(targets(patches, labels)[1])
+            parts.append(targets(patches, labels, 1.0)[1])
     model.train()
     return {name: float(np.nanmean([part[name] for part in parts])) for name in parts[0]}
 

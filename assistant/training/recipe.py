@@ -11,6 +11,19 @@ EVALUATION_SEED = 1_000_000
 
 
 @dataclass(frozen=True)
+class TowerStage:
+    """`steps` of a learning-rate curve `planned` over so many; `background` is the weight of a patch with no thing.
+
+    Most patches show none. While they count much the tower learns rooms and furniture; once they count little, it
+    learns to tell small things apart.
+    """
+
+    steps: int
+    planned: int
+    background: float
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Seeds, sizes and schedules. Homes: training below 900,000, validation from 900,000, evaluation from 1,000,000."""
 
@@ -24,7 +37,7 @@ class Recipe:
     stem_channels: tuple[int, ...] = (24, 48, 96, 128)
     tower_width: int = 128
     tower_layers: int = 4
-    tower_steps: int = 2200
+    tower_stages: tuple[TowerStage, ...] = (TowerStage(1500, 2200, 0.25), TowerStage(1500, 1500, 0.03))
     tower_batch: int = 96
     tower_lr: float = 1.2e-3
 
@@ -32,7 +45,7 @@ class Recipe:
     layers: int = 4
     heads: int = 6
     key_value_heads: int = 2
-    steps: int = 1800
+    steps: int = 1600
     days_a_step: int = 8
     shortest_day: int = 48
     questions_a_day: int = 10
@@ -47,6 +60,18 @@ class Recipe:
     own_selection_share: float = 0.35
 
     warm_up: int = 80
+
+    @property
+    def tower_steps(self) -> int:
+        return sum(stage.steps for stage in self.tower_stages)
+
+    def tower_stage(self, step: int) -> tuple[TowerStage, int]:
+        """The stage that a step of the tower's training belongs to, and its number within that stage."""
+        for stage in self.tower_stages:
+            if step < stage.steps:
+                return stage, step
+            step -= stage.steps
+        raise ValueError("the tower's training is over")
 
     def schedule(self, step: int, steps: int) -> float:
         """Share of the peak learning rate: a linear warm-up, then half a cosine down to nearly nothing."""
