@@ -178,9 +178,9 @@ def test_indexing_twice_embeds_once(recorded: Whereabouts) -> None:
         (["import", "nowhere.mp4"], 4, "nowhere.mp4 cannot be read", "Give a video file"),
         (["import", __file__], 4, "test_cli.py", "Give a video file"),
         (["import", "a.mp4", "b.mp4", "--recorded-at", "2026-03-02T08:00"], 2, "there are 2", "one by one"),
-        (["ask", WHERE], 3, "no memory", "record or import"),
-        (["moments"], 3, "no memory", "record or import"),
-        (["status"], 3, "no memory", "record or import"),
+        (["ask", WHERE], 3, "no memory", "Record or import"),
+        (["moments"], 3, "no memory", "Record or import"),
+        (["status"], 3, "no memory", "Record or import"),
     ],
 )
 def test_bad_input_on_an_empty_machine(
@@ -224,7 +224,7 @@ def test_a_memory_of_a_newer_version_is_left_alone(recorded: Whereabouts, tmp_pa
     connection.execute("PRAGMA user_version = 999")
     connection.close()
     for arguments in (["ask", WHERE], ["status"], ["record", "sim://home?seed=3&minutes=0.1"]):
-        assert_ends(recorded(*arguments), 5, "version 999", "update")
+        assert_ends(recorded(*arguments), 5, "version 999", "Update")
 
 
 def test_a_damaged_picture_is_found_and_named(recorded: Whereabouts, tmp_path: Path) -> None:

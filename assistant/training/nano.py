@@ -98,7 +98,9 @@ def _cache_features(recall: RecallModel, path: Path, work: Path) -> Path:
     parts = []
     for part in frames.split(64):
         pixel_values = part.permute(0, 3, 1, 2).float() / 127.5 - 1
-        parts.append(recall.vision_model(pixel_values, output_hidden_states=True).hidden_states[-1].half().numpy())
+        with torch.autocast("cpu", torch.bfloat16):
+            patches = recall.vision_model(pixel_values, output_hidden_states=True).hidden_states[-1]
+        parts.append(patches.half().numpy())
     unfinished = cached.with_suffix(".part.npy")
     np.save(unfinished, np.concatenate(parts))
     unfinished.rename(cached)
