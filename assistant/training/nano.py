@@ -3,7 +3,7 @@
     days        rendered by whoever calls (this room does not know cameras), read from their files
     tower       the recall encoder and its vision tower (pretraining.py)
     features    every frame read once by the frozen tower
-    model       pointer, glimpse and answers (trainer.py)
+    model       the projector aligned with words (alignment.py); then pointer, glimpse and answers (trainer.py)
     checkpoint  one folder in half precision, with the recipe and the log beside it
 
 Every stage leaves a file in the work folder and is skipped where that file is whole, so a killed run goes on.
@@ -18,6 +18,7 @@ from random import Random
 
 import numpy as np
 import torch
+from torch import Tensor
 from transformers import PreTrainedTokenizerFast, Qwen2Config, SiglipTextConfig
 
 from assistant import checkpoints, prompt
@@ -25,9 +26,10 @@ from assistant.domain import Domain
 from assistant.encoder import RecallConfig, RecallEncoder, RecallModel
 from assistant.model import MMEgo, MMEgoConfig
 from assistant.training import trainer
+from assistant.training.alignment import align
 from assistant.training.data_engine import NOT_SEEN
 from assistant.training.dataset import Episode, read_episode, vocabulary_words
-from assistant.training.pretraining import Pictures, pretrain
+from assistant.training.pretraining import DenseTargets, Pictures, pretrain
 from assistant.training.recipe import VALIDATION_SEED, Recipe
 from assistant.vision import StemSiglipConfig
 
@@ -48,7 +50,7 @@ def train_nano(render: Render, out: Path, work: Path, recipe: Recipe, say: Calla
     vocabulary = read_episode(days[0]).vocabulary
     tokenizer = prompt.build_word_tokenizer(vocabulary_words(vocabulary))
 
-    recall = _tower(days, held_out, tokenizer, recipe, work, log)
+    recall, targets = _tower(days, held_out, tokenizer, recipe, work, log)
     features = [_cache_features(recall, path, work) for path in [*days, *held_out]]
     log(f"features of {len(features)} days cached")
 
@@ -56,6 +58,7 @@ def train_nano(render: Render, out: Path, work: Path, recipe: Recipe, say: Calla
     trainer.prepare(model, recipe)
     model.model.vision_tower.load_state_dict(recall.vision_model.state_dict())
     episodes = [_without_frames(path, work) for path in days]
+    align(model, targets, vocabulary, tokenizer, _sample(episodes), torch.Generator().manual_seed(recipe.seed))
     trainer.train(model, tokenizer, episodes, recipe, log, work / "model.pt")
 
     encoder = RecallEncoder(recall, tokenizer)
@@ -72,19 +75,27 @@ def _tower(
     recipe: Recipe,
     work: Path,
     log: "_Log",
-) -> RecallModel:
-    """The trained recall encoder, from the work folder where it is finished."""
+) -> tuple[RecallModel, DenseTargets]:
+    """The trained recall encoder with its heads, from the work folder where they are finished."""
     finished = work / "tower.pt"
-    config = recall_config(recipe, tokenizer)
+    config, vocabulary = recall_config(recipe, tokenizer), read_episode(days[0]).vocabulary
     if finished.exists():
-        recall = RecallModel(config)
-        recall.load_state_dict(torch.load(finished, weights_only=True))
-        return recall.eval()
+        recall, targets = RecallModel(config), DenseTargets(recipe.tower_width, vocabulary)
+        weights, heads = torch.load(finished, weights_only=True)
+        recall.load_state_dict(weights)
+        targets.load_state_dict(heads)
+        return recall.eval(), targets
     pictures, validation = (Pictures(map(read_episode, paths), Random(recipe.seed)) for paths in (days, held_out))
     log(f"{len(pictures)} pictures for the tower, {len(validation)} held out")
-    recall = pretrain(pictures, validation, config, tokenizer, recipe, log, work / "tower-steps.pt")
-    torch.save(recall.state_dict(), finished)
-    return recall
+    recall, targets = pretrain(pictures, validation, config, tokenizer, recipe, log, work / "tower-steps.pt")
+    torch.save((recall.state_dict(), targets.state_dict()), finished)
+    return recall, targets
+
+
+def _sample(episodes: Sequence[Episode]) -> Tensor:
+    """Some of the patches (n, D) that the tower sees, enough to know how much each head varies."""
+    features = [np.array(episode.features)[::7] for episode in episodes[:20] if episode.features is not None]
+    return torch.from_numpy(np.concatenate(features)).float().flatten(0, 1)
 
 
 @torch.inference_mode()

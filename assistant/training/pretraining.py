@@ -138,8 +138,8 @@ def pretrain(
     recipe: Recipe,
     log: Callable[[str], None],
     checkpoint: Path,
-) -> RecallModel:
-    """Train a RecallModel; resumes from `checkpoint` where a run was cut off."""
+) -> tuple[RecallModel, DenseTargets]:
+    """Train a RecallModel and its heads; resumes from `checkpoint` where a run was cut off."""
     torch.manual_seed(recipe.seed)
     model = RecallModel(config)
     model.logit_scale.data.fill_(math.log(10.0))  # SigLIP's own start
@@ -170,7 +170,7 @@ def pretrain(
         if step % 500 == 499 or step + 1 == recipe.tower_steps:
             torch.save((step + 1, model.state_dict(), targets.state_dict(), optimiser.state_dict()), checkpoint)
             log(f"tower step {step + 1} held out {_show(_held_out_shares(model, targets, held_out))}")
-    return model.eval()
+    return model.eval(), targets
 
 
 def _loss(

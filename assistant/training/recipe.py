@@ -45,17 +45,19 @@ class Recipe:
     layers: int = 4
     heads: int = 6
     key_value_heads: int = 2
-    steps: int = 1600
+    steps: int = 1500
     days_a_step: int = 8
     shortest_day: int = 48
     questions_a_day: int = 10
     lr: float = 1.5e-3
+    projector_lr_share: float = 0.2
     selected: int = 8
     exploration: float = 0.1
     candidates: int = 300
     attention_weight: float = 0.5
     attention_until: float = 0.7
     handled_weight: float = 0.3
+    answer_weight: float = 3.0  # its gradients are a third of the pointer's in the layers that both share
     own_selection_from: int = 150
     own_selection_share: float = 0.35
 

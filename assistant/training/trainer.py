@@ -88,13 +88,7 @@ def train(
     model.train()
     model.model.vision_tower.eval().requires_grad_(False)
     handled = HandledTargets(recipe.width, len(episodes[0].vocabulary["things"]))
-    parameters = [p for p in [*model.parameters(), *handled.parameters()] if p.requires_grad]
-    decayed = [p for p in parameters if p.dim() >= 2]
-    groups = [
-        {"params": decayed, "weight_decay": 0.05},
-        {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
-    ]
-    optimiser = torch.optim.AdamW(groups, lr=recipe.lr, betas=(0.9, 0.98))
+    optimiser = _optimiser(model, handled, recipe)
     begin = 0
     if checkpoint.exists():
         begin, weights, heads, moments = torch.load(checkpoint, weights_only=True)
@@ -105,13 +99,13 @@ def train(
     running: dict[str, float] = {}
     for step in range(begin, recipe.steps):
         for group in optimiser.param_groups:
-            group["lr"] = recipe.lr * recipe.schedule(step, recipe.steps)
+            group["lr"] = group["peak"] * recipe.schedule(step, recipe.steps)
         rng = Random(f"{recipe.seed} {step}")
         chosen = rng.sample(episodes, recipe.days_a_step)
         losses, shares = train_step(model, tokenizer, handled, chosen, step, recipe, rng)
         optimiser.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()
-        nn.utils.clip_grad_norm_(parameters, 1.0)
+        nn.utils.clip_grad_norm_([p for group in optimiser.param_groups for p in group["params"]], 1.0)
         optimiser.step()
         for name, value in [*((k, float(v.detach())) for k, v in losses.items()), *shares.items()]:
             if not math.isnan(value):
@@ -124,6 +118,23 @@ def train(
         if (step + 1) % SAVED_EVERY == 0 or step + 1 == recipe.steps:
             torch.save((step + 1, model.state_dict(), handled.state_dict(), optimiser.state_dict()), checkpoint)
     model.eval()
+
+
+def _optimiser(model: MMEgo, handled: HandledTargets, recipe: Recipe) -> torch.optim.AdamW:
+    """AdamW over all but the tower; the projector learns more slowly.
+
+    The tower's patches are long vectors, and at the language model's rate the visual tokens grow to forty times the
+    length of a word within 500 steps: no layer can then change what stands at their place.
+    """
+    projector = list(model.model.multi_modal_projector.parameters())
+    own = {id(p) for p in projector}
+    rest = [p for p in [*model.parameters(), *handled.parameters()] if p.requires_grad and id(p) not in own]
+    groups = [
+        {"params": projector, "weight_decay": 0.05, "peak": recipe.lr * recipe.projector_lr_share},
+        {"params": [p for p in rest if p.dim() >= 2], "weight_decay": 0.05, "peak": recipe.lr},
+        {"params": [p for p in rest if p.dim() < 2], "weight_decay": 0.0, "peak": recipe.lr},
+    ]
+    return torch.optim.AdamW(groups, lr=recipe.lr, betas=(0.9, 0.98))
 
 
 def train_step(
@@ -140,7 +151,8 @@ def train_step(
     glimpse, handled_loss, scores = _glimpse_loss(model, tokenizer, handled, days)
     sets = [_choose_set(day, own, step, recipe, rng) for day, own in zip(days, scores, strict=True)]
     answer, attention, shares = _answer_loss(model, tokenizer, days, sets)
-    losses = {"pointer": glimpse, "handled": recipe.handled_weight * handled_loss, "answer": answer}
+    losses = {"pointer": glimpse, "handled": recipe.handled_weight * handled_loss}
+    losses["answer"] = recipe.answer_weight * answer
     if step < recipe.attention_until * recipe.steps:
         losses["attention"] = recipe.attention_weight * attention
     shares["recall"] = _recall(days, scores, recipe.selected, recipe.exploration)
