@@ -1,5 +1,7 @@
 """Alignment: a patch that a head of the tower can name leaves the projector as the word that names it."""
 
+from dataclasses import replace
+
 import torch
 from torch.nn.functional import cosine_similarity
 
@@ -19,9 +21,10 @@ def test_a_patch_of_a_thing_comes_out_nearest_to_its_own_word(tiny_recipe: Recip
     tokenizer = tiny_checkpoint.tokenizer
     generator = torch.Generator().manual_seed(0)
     torch.manual_seed(0)
-    model = MMEgo(model_config(tiny_recipe, tokenizer))
-    targets = DenseTargets(tiny_recipe.tower_width, NAMES)
-    patches = torch.randn(500, tiny_recipe.tower_width, generator=generator)
+    recipe = replace(tiny_recipe, tower_width=64, width=64)  # room for twenty directions
+    model = MMEgo(model_config(recipe, tokenizer))
+    targets = DenseTargets(recipe.tower_width, NAMES)
+    patches = torch.randn(500, recipe.tower_width, generator=generator)
     align(model, targets, NAMES, tokenizer, patches, generator)
 
     words = torch.stack([model.embed_tokens(prompt.token_ids(word, tokenizer)).mean(0) for word in NAMES["things"]])

@@ -25,7 +25,7 @@ def recipe(tiny_recipe: Recipe) -> Recipe:
         minutes=1.0,
         tower_stages=(TowerStage(2, 3, 0.25), TowerStage(1, 1, 0.03)),
         tower_batch=8,
-        steps=4,
+        stages=((4, 1.0),),
         days_a_step=2,
         shortest_day=20,
         own_selection_from=1,
@@ -81,7 +81,7 @@ def test_a_few_steps_on_one_day_teach_the_pointer_where_to_look(
     render: Callable[[range], list[Path]], recipe: Recipe, tmp_path: Path
 ) -> None:
     lines: list[str] = []
-    longer = replace(recipe, homes=1, steps=75, days_a_step=1, lr=3e-3, warm_up=5)
+    longer = replace(recipe, homes=1, stages=((75, 1.0),), days_a_step=1, lr=3e-3, warm_up=5)
     nano.train_nano(render, tmp_path / "out", tmp_path / "work", longer, lines.append)
     losses = [float(line.partition(" pointer ")[2].split()[0]) for line in lines if " pointer " in line]
     assert len(losses) == 3 and losses[-1] < 0.8 * losses[0]

@@ -45,7 +45,7 @@ class Recipe:
     layers: int = 4
     heads: int = 6
     key_value_heads: int = 2
-    steps: int = 1500
+    stages: tuple[tuple[int, float], ...] = ((1500, 1.0), (520, 0.6))  # steps and peak of each learning-rate curve
     days_a_step: int = 8
     shortest_day: int = 48
     questions_a_day: int = 10
@@ -55,7 +55,7 @@ class Recipe:
     exploration: float = 0.1
     candidates: int = 300
     attention_weight: float = 0.5
-    attention_until: float = 0.7
+    attention_steps: int = 1050
     handled_weight: float = 0.3
     answer_weight: float = 3.0  # its gradients are a third of the pointer's in the layers that both share
     own_selection_from: int = 150
@@ -66,6 +66,18 @@ class Recipe:
     @property
     def tower_steps(self) -> int:
         return sum(stage.steps for stage in self.tower_stages)
+
+    @property
+    def steps(self) -> int:
+        return sum(steps for steps, _ in self.stages)
+
+    def rate(self, step: int) -> float:
+        """Share of the peak learning rate at a step of the model's training."""
+        for steps, peak in self.stages:
+            if step < steps:
+                return peak * self.schedule(step, steps)
+            step -= steps
+        raise ValueError("the model's training is over")
 
     def tower_stage(self, step: int) -> tuple[TowerStage, int]:
         """The stage that a step of the tower's training belongs to, and its number within that stage."""

@@ -99,7 +99,7 @@ def train(
     running: dict[str, float] = {}
     for step in range(begin, recipe.steps):
         for group in optimiser.param_groups:
-            group["lr"] = group["peak"] * recipe.schedule(step, recipe.steps)
+            group["lr"] = group["peak"] * recipe.rate(step)
         rng = Random(f"{recipe.seed} {step}")
         chosen = rng.sample(episodes, recipe.days_a_step)
         losses, shares = train_step(model, tokenizer, handled, chosen, step, recipe, rng)
@@ -153,7 +153,7 @@ def train_step(
     answer, attention, shares = _answer_loss(model, tokenizer, days, sets)
     losses = {"pointer": glimpse, "handled": recipe.handled_weight * handled_loss}
     losses["answer"] = recipe.answer_weight * answer
-    if step < recipe.attention_until * recipe.steps:
+    if step < recipe.attention_steps:
         losses["attention"] = recipe.attention_weight * attention
     shares["recall"] = _recall(days, scores, recipe.selected, recipe.exploration)
     return losses, shares
