@@ -111,8 +111,6 @@ def load(name_or_folder: str, device: str = "cpu") -> Checkpoint:
         recall_model, _ = _load_model(RecallModel, found.recall_folder, device, may_miss=set())
         vocabulary = recall_model.config.text_config.vocab_size
         recall = RecallEncoder(recall_model, _load_tokenizer(found.recall_folder, vocabulary))
-    if domain and len(domain.mean) != recall.width:
-        raise CheckpointError(f"{found.folder / FILE} is {len(domain.mean)} wide, recall {recall.width}.", REPAIR)
     return Checkpoint(found, model, tokenizer, recall, domain, pointer_trained=not missing)
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from assistant import prompt
 from assistant.checkpoints import Checkpoint
+from assistant.domain import grain_of
 from assistant.pointer import select
 from assistant.vision import pixels
 
@@ -61,7 +62,7 @@ def answer_from(
     """The fallback alone: these frames in time order and a question -> pieces of text, then the answer."""
     model, tokenizer = checkpoint.model, checkpoint.tokenizer
     not_seen = model.config.not_seen_text
-    if checkpoint.domain and checkpoint.domain.is_foreign(checkpoint.recall.encode_frames(images)):
+    if checkpoint.domain and checkpoint.domain.is_foreign(grain_of(images)):
         yield Recollected(not_seen, seen=False, confidence=0.0, foreign=True)
         return
     visual = model.encode_frames(pixels(images, model.config.picture_px))  # (k, T, C)

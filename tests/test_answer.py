@@ -8,7 +8,7 @@ import torch
 
 from assistant.answer import Answer, EvidenceFound, ask
 from assistant.checkpoints import Checkpoint
-from assistant.domain import Domain
+from assistant.domain import Domain, grain_of
 from assistant.indexer import catch_up
 from store.episodic import EpisodicStore
 from store.errors import NothingRecorded, UserError
@@ -95,7 +95,7 @@ def test_words_the_checkpoint_does_not_know_are_named_and_nothing_is_claimed(
 def test_pictures_unlike_the_training_pictures_are_named_and_not_answered_from(
     memory: EpisodicStore, tiny_checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    width = tiny_checkpoint.recall.width
+    width = grain_of([np.zeros((8, 8, 3), np.uint8)]).shape[1]
     elsewhere = Domain(np.full(width, 9.0, np.float32), np.eye(width, dtype=np.float32), 1.0)
     monkeypatch.setattr(type(tiny_checkpoint), "domain", elsewhere, raising=False)
     answer = answered(memory, tiny_checkpoint, QUESTION)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from assistant.evaluation.homes import Outcome, Probe
 
 EXAMINED_MINUTES = 3.0
+DOMAIN_HOMES, DOMAIN_MINUTES, DOMAIN_FPS = 40, 2.0, 0.2
 
 
 def train_nano(out: Path, work: Path, processes: int) -> None:
@@ -36,6 +37,25 @@ def train_nano(out: Path, work: Path, processes: int) -> None:
         return write_episodes(work / "days", seeds, recipe.minutes, recipe.fps, recipe.picture_px, processes)
 
     nano.train_nano(render, out, work, recipe, print)
+    learn_domain(out)
+
+
+def learn_domain(folder: Path) -> None:
+    """Write the checkpoint's domain.safetensors: the grain of pictures as the recorder stores them, of homes in which
+    nothing was learned."""
+    import cv2
+
+    from assistant.domain import Domain, grain_of
+    from assistant.indexer import decode
+    from assistant.training.recipe import VALIDATION_SEED
+    from device.simulated.camera import SimulatedCamera
+
+    pictures, quality = [], Capture().jpeg_quality
+    for seed in range(VALIDATION_SEED, VALIDATION_SEED + DOMAIN_HOMES):
+        for frame in SimulatedCamera(seed, DOMAIN_MINUTES, DOMAIN_FPS).frames():
+            bgr = cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR)
+            pictures.append(decode(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()))
+    Domain.fit(grain_of(pictures)).save(folder)
 
 
 def evaluate_homes(checkpoint: str, homes: int, first_seed: int, progress: Callable[[int], None]) -> dict[str, object]:

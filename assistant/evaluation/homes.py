@@ -24,7 +24,7 @@ from assistant.recollection import Recollected, Selected, answer_from, recollect
 from assistant.training.data_engine import Narration, Question, key_frames, write_questions
 from store.episodic import EpisodicStore
 
-QUESTIONS_A_HOME = 12
+QUESTIONS_A_HOME = 8
 PROBES_A_HOME = 2
 FRAMES_AN_EVENT = 3
 WAYS = ("pointer", "uniform", "oracle", "blind")

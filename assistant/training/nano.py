@@ -22,7 +22,6 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast, Qwen2Config, SiglipTextConfig
 
 from assistant import checkpoints, prompt
-from assistant.domain import Domain
 from assistant.encoder import RecallConfig, RecallEncoder, RecallModel
 from assistant.model import MMEgo, MMEgoConfig
 from assistant.training import trainer
@@ -61,9 +60,7 @@ def train_nano(render: Render, out: Path, work: Path, recipe: Recipe, say: Calla
     align(model, targets, vocabulary, tokenizer, _sample(episodes), torch.Generator().manual_seed(recipe.seed))
     trainer.train(model, tokenizer, episodes, recipe, log, work / "model.pt")
 
-    encoder = RecallEncoder(recall, tokenizer)
-    seen = np.concatenate([encoder.encode_frames(list(read_episode(path).frames)) for path in held_out])
-    checkpoints.save(out, model, tokenizer, encoder, Domain.fit(seen))
+    checkpoints.save(out, model, tokenizer, RecallEncoder(recall, tokenizer))
     (out / "recipe.json").write_text(json.dumps(dataclasses.asdict(recipe), indent=2) + "\n")
     log(f"checkpoint written: {sum(f.stat().st_size for f in out.rglob('*.safetensors')) / 1e6:.1f} MB")
 
