@@ -10,7 +10,7 @@ pictures do not show it, that it was not seen. This file does not know how answe
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -49,7 +49,6 @@ class Answer:
     checkpoint: str
     timings_ms: dict[str, int]
     note: str = ""
-    scores: np.ndarray = field(default_factory=lambda: np.empty(0))
 
 
 def ask(
@@ -66,7 +65,6 @@ def ask(
     candidates = _recall(store, checkpoint, question, span)
     clock.mark("recall")
     moments: tuple[Moment, ...] = ()
-    scores = np.empty(0)
     note = _unknown(checkpoint, question)
     result = Recollected(checkpoint.model.config.not_seen_text, seen=False, confidence=0.0, foreign=False)
     if not note:
@@ -74,8 +72,8 @@ def ask(
         for step in recollect(checkpoint, question, compressed, lambda chosen: _look(store, candidates, chosen)):
             if isinstance(step, Selected):
                 clock.mark("glimpse")
-                scores, moments = step.scores, _moments(candidates, step)
-                yield EvidenceFound(tuple(candidates), scores, moments)
+                moments = _moments(candidates, step)
+                yield EvidenceFound(tuple(candidates), step.scores, moments)
             elif isinstance(step, Recollected):
                 clock.mark("fallback")
                 result = step
@@ -100,7 +98,6 @@ def ask(
         checkpoint.name,
         clock.timings_ms,
         note,
-        scores,
     )
 
 

@@ -7,7 +7,6 @@ import math
 from dataclasses import dataclass
 
 VALIDATION_SEED = 900_000
-EVALUATION_SEED = 1_000_000
 
 
 @dataclass(frozen=True)
