@@ -11,7 +11,7 @@ from assistant import checkpoints, prompt
 from assistant.checkpoints import Checkpoint
 from assistant.encoder import RecallEncoder, RecallModel
 from assistant.model import MMEgo
-from assistant.training.dataset import vocabulary_words
+from assistant.training.grammar import vocabulary_words
 from assistant.training.nano import model_config, recall_config
 from assistant.training.recipe import Recipe
 from device.recorder import record
@@ -26,6 +26,7 @@ TINY = replace(
     stem_channels=(8, 8, 16),
     tower_width=16,
     tower_layers=1,
+    tower_heads=4,
     width=24,
     layers=3,
     heads=2,

@@ -63,5 +63,6 @@ def _named(head: str, vocabulary: dict[str, tuple[str, ...]]) -> list[tuple[int,
         "furniture_cells": vocabulary["furniture"],
         "surface": vocabulary["furniture"],
         "act": ACTS,
+        "hands": ("left", "right"),
     }[head]
     return [(index + 1, name) for index, name in enumerate(names)]

@@ -1,79 +1,140 @@
-"""Training material for the model: simulated days from their files, and the frame sets that answers are learned on.
+"""Training material: simulated days from their files, whole for the vision tower and light for the model.
 
-An answer must rest on the frames shown, so a set's questions are written from the narrations that its frames really
-show: over the same frames different questions have different answers, and about a quarter ask of what is not shown.
-Sets that hold one event only teach a model to read out whatever it is shown.
-
-This file does not know the model; it hands over arrays, indices and text.
+An `Episode` has pictures and dense labels; a `Day` is what remains once a frozen tower has read the pictures: times,
+narrations, which frames prove them, what is in view. This file does not know any model; see
+device/simulated/episodes.py for the layout of the files.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
+import cv2
 import numpy as np
 
-from assistant.training.data_engine import NOT_SEEN, PHRASINGS, Narration, Question, key_frames, write_questions
+from assistant.training.data_engine import Narration, Question
+from assistant.training.events import Event, read_events
+from assistant.training.grammar import GrammarWriter
 
-MORNING_S = 6 * 3600
+LABELS = ("thing_cells", "colour_cells", "furniture_cells", "rooms", "held", "held_colours", "hands")
+VOCABULARY = ("things", "colours", "furniture", "room_kinds")
+OTHER_KINDS, OTHER_PLACES = 4, 3
 
 
 @dataclass(frozen=True)
 class Episode:
-    """One day: n frames, what is narrated, dense labels, and `features` (n, patches, D) once a tower has read it."""
+    """One day: n JPEGs, what is narrated, and dense labels by name, each (n, ...)."""
 
     name: str
-    frames: np.ndarray
+    jpegs: tuple[np.ndarray, ...]
     times_s: np.ndarray
     narrations: tuple[Narration, ...]
     labels: dict[str, np.ndarray]
     vocabulary: dict[str, tuple[str, ...]]
-    features: np.ndarray | None = None
 
-    def window(self, start: int, end: int) -> "Episode":
-        """The frames start..end and the narrations that lie wholly within them."""
-        first_s, last_s = float(self.times_s[start]), float(self.times_s[end - 1])
-        return Episode(
-            name=self.name,
-            frames=self.frames[start:end],
-            times_s=self.times_s[start:end],
-            narrations=tuple(n for n in self.narrations if n.start_s >= first_s and n.end_s <= last_s),
-            labels={key: value[start:end] for key, value in self.labels.items()},
-            vocabulary=self.vocabulary,
-            features=None if self.features is None else self.features[start:end],
-        )
-
-    def questions(self, rng: Random) -> list[Question]:
-        return write_questions(self.narrations, self.vocabulary["things"], rng)
+    def pictures(self, frames: Sequence[int]) -> np.ndarray:
+        """RGB uint8 (len(frames), P, P, 3)."""
+        return np.stack([decode(self.jpegs[i]) for i in frames])
 
 
 @dataclass(frozen=True)
-class FrameSet:
-    """A few frames of an episode, in time order, and questions about just them; supports index `narrations`."""
+class Day:
+    """n frames, which are these `rows` (n,) of the features: their times, what is narrated, and what proves it.
 
-    frames: tuple[int, ...]
+    `proofs` are, for each narration, the frames that show it; `in_view` (n, things) and `held` (n,) say which things a
+    frame shows at all, and which one in the hand (1 + its number, 0 for none).
+    """
+
+    name: str
+    rows: np.ndarray
+    times_s: np.ndarray
     narrations: tuple[Narration, ...]
-    questions: tuple[Question, ...]
-    clocks: tuple[str, ...] = field(default=())
+    proofs: tuple[tuple[int, ...], ...]
+    in_view: np.ndarray
+    held: np.ndarray
+    things: tuple[str, ...]
 
-    def support(self, question: Question, times_s: np.ndarray) -> list[int]:
-        """Positions within the set of the frames that show what the answer rests on."""
-        return key_frames(question, self.narrations, [float(times_s[i]) for i in self.frames])
+    def __len__(self) -> int:
+        return len(self.times_s)
 
+    def window(self, start: int, end: int) -> "Day":
+        """The frames start..end and the narrations that lie wholly within them."""
+        return self.thinned(range(start, end))
 
-LABELS = ("thing_cells", "colour_cells", "furniture_cells", "rooms", "held", "held_colours")
-VOCABULARY = ("things", "colours", "furniture", "room_kinds")
+    def thinned(self, frames: Sequence[int]) -> "Day":
+        """Just these frames, in time order, and the narrations between the first and the last."""
+        first_s, last_s = float(self.times_s[frames[0]]), float(self.times_s[frames[-1]])
+        inside = [i for i, n in enumerate(self.narrations) if n.start_s >= first_s and n.end_s <= last_s]
+        place, kept = {frame: i for i, frame in enumerate(frames)}, list(frames)
+        return replace(
+            self,
+            rows=self.rows[kept],
+            times_s=self.times_s[kept],
+            narrations=tuple(self.narrations[i] for i in inside),
+            proofs=tuple(tuple(place[frame] for frame in self.proofs[i] if frame in place) for i in inside),
+            in_view=self.in_view[kept],
+            held=self.held[kept],
+        )
+
+    def joined(self, later: "Day", gap_s: float) -> "Day":
+        """This day and another one behind it, as one."""
+        shift_s = float(self.times_s[-1] - later.times_s[0]) + gap_s
+        moved = tuple(Narration(n.start_s + shift_s, n.end_s + shift_s, n.text) for n in later.narrations)
+        return replace(
+            self,
+            rows=np.concatenate([self.rows, later.rows]),
+            times_s=np.concatenate([self.times_s, later.times_s + np.float32(shift_s)]),
+            narrations=self.narrations + moved,
+            proofs=self.proofs + tuple(tuple(frame + len(self) for frame in proof) for proof in later.proofs),
+            in_view=np.concatenate([self.in_view, later.in_view]),
+            held=np.concatenate([self.held, later.held]),
+        )
+
+    def within(self, narration: Narration, slack_s: float = 0.0) -> list[int]:
+        """The frames of a narration."""
+        begins, ends = narration.start_s - slack_s, narration.end_s + slack_s
+        return np.flatnonzero((self.times_s >= begins) & (self.times_s <= ends)).tolist()
+
+    def questions(self, rng: Random) -> list[Question]:
+        """What can be asked of the whole of it, in vain or not."""
+        return self.writer(range(len(self)), rng).write(self.narrations, rng)
+
+    def writer(self, frames: Sequence[int], rng: Random, began_s: float = 0.0) -> GrammarWriter:
+        """A writer that knows what these frames show: it asks in vain mostly of things that other frames show.
+
+        A thing in the hand in any of the frames was touched, whatever is narrated.
+        """
+        shown, held = self.in_view[frames].any(axis=0), set(self.held[frames].tolist())
+        here = {event.thing for event in self.events if event.thing in self.things}
+        others = [kind for kind in self.things if kind not in here]
+        asked = [*sorted(here), *rng.sample(others, min(OTHER_KINDS, len(others)))]
+        untouched = [kind for kind in asked if self.things.index(kind) + 1 not in held]
+        unseen = [kind for kind, seen in zip(self.things, shown, strict=True) if not seen]
+        return GrammarWriter(untouched, rng.sample(unseen, min(OTHER_KINDS, len(unseen))), self._places(rng), began_s)
+
+    @property
+    def events(self) -> list[Event]:
+        return read_events(self.narrations)
+
+    def _places(self, rng: Random) -> list[str]:
+        """Surfaces to ask for in vain: those of this day, and rooms of the day with pieces from other rooms."""
+        moves = [event for event in self.events if event.room]
+        if not moves:
+            return []
+        mixed = [
+            f"{rng.choice(moves).room} {(e := rng.choice(moves)).place.removeprefix(e.room).strip()}" for _ in "ab"
+        ]
+        return list(dict.fromkeys([*mixed, *(rng.choice(moves).place for _ in range(OTHER_PLACES))]))
 
 
 def read_episode(path: Path) -> Episode:
-    """One day from its file; see device/simulated/episodes.py for the layout."""
+    """One day from its file."""
     with np.load(path) as file:
         spans, texts = file["narration_times_s"], file["narrations"]
         return Episode(
             name=path.stem,
-            frames=file["frames"],
+            jpegs=tuple(np.split(file["jpegs"], file["jpeg_ends"][:-1])),
             times_s=file["times_s"],
             narrations=tuple(Narration(float(a), float(b), str(t)) for (a, b), t in zip(spans, texts, strict=True)),
             labels={name: file[name] for name in LABELS},
@@ -81,86 +142,34 @@ def read_episode(path: Path) -> Episode:
         )
 
 
-def vocabulary_words(vocabulary: dict[str, tuple[str, ...]]) -> list[str]:
-    """Every word that narrations, questions and answers over this vocabulary are made of."""
-    sentences = [" ".join(names) for names in vocabulary.values()]
-    sentences += [phrasing for ways in PHRASINGS.values() for phrasing in ways]
-    sentences += [NOT_SEEN, "yes no put pick up open close turn on off the from drawer tap are were them"]
-    return sorted({word for sentence in sentences for word in re.findall(r"[a-z]+", sentence.lower())})
+def day_of(episode: Episode, first_row: int) -> Day:
+    """What the model's training needs of an episode."""
+    kinds = len(episode.vocabulary["things"])
+    cells = episode.labels["thing_cells"].reshape(len(episode.times_s), -1)
+    in_view = (cells[:, :, None] == np.arange(1, kinds + 1)).any(axis=1)
+    return Day(
+        name=episode.name,
+        rows=np.arange(first_row, first_row + len(episode.times_s)),
+        times_s=episode.times_s,
+        narrations=episode.narrations,
+        proofs=tuple(tuple(proof_frames(episode, narration)) for narration in episode.narrations),
+        in_view=in_view,
+        held=episode.labels["held"].copy(),
+        things=episode.vocabulary["things"],
+    )
 
 
-def held_frames(episode: Episode, narration: Narration) -> list[int]:
-    """The frames of a narration that prove it: for a thing, those that show it in the hand; else its middle."""
-    within = [i for i, at_s in enumerate(episode.times_s) if narration.start_s <= at_s <= narration.end_s]
-    if narration.text.startswith(("I put", "I pick")):
-        held, cells = episode.labels["held"], episode.labels["thing_cells"]
-        return [i for i in within if held[i] and (cells[i] == held[i]).any()]
-    return [i for i in within if narration.start_s + 0.5 <= episode.times_s[i] <= narration.end_s - 0.6]
+def proof_frames(episode: Episode, narration: Narration) -> list[int]:
+    """The frames of a narration that prove it: of a thing moved, those that show it in the hand; else its middle."""
+    times_s = episode.times_s
+    within = np.flatnonzero((times_s >= narration.start_s) & (times_s <= narration.end_s))
+    (event,) = read_events([narration])
+    if event.verb not in ("put", "pick up"):
+        return [int(i) for i in within if narration.start_s + 0.3 <= times_s[i] <= narration.end_s]
+    held, cells = episode.labels["held"], episode.labels["thing_cells"]
+    return [int(i) for i in within if held[i] and (cells[i] == held[i]).any()]
 
 
-def multi_event_set(episode: Episode, size: int, rng: Random) -> list[int]:
-    """Up to `size` frames: two to six acts with at least one proving frame each, the rest anything else of the day."""
-    acts = list(episode.narrations)
-    rng.shuffle(acts)
-    chosen: set[int] = set()
-    wanted = rng.randint(2, 6)
-    for act in acts:
-        proof = held_frames(episode, act)
-        if proof and len(chosen) < size and wanted:
-            rng.shuffle(proof)
-            chosen |= set(proof[: min(rng.choice((1, 1, 2, 3)), size - len(chosen))])
-            wanted -= 1
-    spare = [i for i in range(len(episode.times_s)) if i not in chosen]
-    rng.shuffle(spare)
-    fill = rng.randint(0, max(0, size - len(chosen)))
-    return sorted(chosen | set(spare[:fill]))
-
-
-def frame_set(episode: Episode, frames: Sequence[int], count: int, rng: Random) -> FrameSet:
-    """These frames with up to `count` questions whose answers they show, or rightly do not show.
-
-    An act of which frames are shown but none that proves it is left out of the questions altogether.
-    """
-    shown = set(frames)
-    proven, doubtful = [], []
-    for narration in episode.narrations:
-        within = {i for i in shown if narration.start_s - 0.6 <= episode.times_s[i] <= narration.end_s + 0.6}
-        if within & set(held_frames(episode, narration)):
-            proven.append(narration)
-        elif within:
-            doubtful.append(narration.text)
-    questions = [q for q in write_questions(proven, _asked_of(episode, rng), rng) if not _touches(q, doubtful)]
-    midnight_s = MORNING_S + rng.randrange(12 * 3600)
-    clocks = tuple(_clock(midnight_s + float(episode.times_s[i])) for i in frames)
-    return FrameSet(tuple(frames), tuple(proven), tuple(_balanced(questions, count)), clocks)
-
-
-def _asked_of(episode: Episode, rng: Random) -> list[str]:
-    """Kinds to ask of in vain: mostly those of this very day, which other frames do show."""
-    here = [kind for kind in episode.vocabulary["things"] if any(f" {kind} " in n.text for n in episode.narrations)]
-    others = [kind for kind in episode.vocabulary["things"] if kind not in here]
-    return here + rng.sample(others, min(4, len(others)))
-
-
-def _touches(question: Question, doubtful: Iterable[str]) -> bool:
-    """Whether the question asks of a thing, place or fixture of an act that is only half shown."""
-    asked = question.text
-    for text in doubtful:
-        objects = text.removeprefix("I put the ").removeprefix("I pick up the ")
-        thing, _, place = objects.replace(" from the ", " on the ").partition(" on the ")
-        kind = thing.partition(" ")[2] if place else text.rpartition(" the ")[2]
-        if f" {kind} " in asked.replace("?", " ") or (place and f" {place}?" in asked):
-            return True
-    return question.family == "after" and any(text.startswith("I put") for text in doubtful)
-
-
-def _balanced(questions: Sequence[Question], count: int) -> Iterator[Question]:
-    """At most `count`, at most 30 % of them unanswerable."""
-    absent = [q for q in questions if not q.answerable][: max(1, round(count * 0.3))]
-    present = [q for q in questions if q.answerable][: count - len(absent)]
-    yield from present + absent
-
-
-def _clock(seconds: float) -> str:
-    whole = int(seconds)
-    return f"{whole // 3600 % 24:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+def decode(jpeg: np.ndarray) -> np.ndarray:
+    """A stored JPEG -> RGB uint8 (P, P, 3)."""
+    return cv2.cvtColor(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)

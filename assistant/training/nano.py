@@ -3,66 +3,103 @@
     days        rendered by whoever calls (this room does not know cameras), read from their files
     tower       the recall encoder and its vision tower (pretraining.py)
     features    every frame read once by the frozen tower
-    model       the projector aligned with words (alignment.py); then pointer, glimpse and answers (trainer.py)
-    checkpoint  one folder in half precision, with the recipe and the log beside it
+    model       the projector aligned with words (alignment.py); then the recipe's stages (trainer.py)
+    controls    the same model tuned without the pointer and without pictures, to hold it against
+    checkpoint  one folder in half precision, with the recipe, the log and the curves beside it
 
-Every stage leaves a file in the work folder and is skipped where that file is whole, so a killed run goes on.
+Every stage leaves a file in the work folder and is skipped where that file is whole, so a killed run goes on. A GPU is
+used where there is one.
 """
 
 import dataclasses
 import json
+import math
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from random import Random
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 from transformers import PreTrainedTokenizerFast, Qwen2Config, SiglipTextConfig
 
 from assistant import checkpoints, prompt
-from assistant.encoder import RecallConfig, RecallEncoder, RecallModel
+from assistant.encoder import RecallConfig, RecallEncoder, RecallModel, padded_ids
 from assistant.model import MMEgo, MMEgoConfig
 from assistant.training import trainer
 from assistant.training.alignment import align
 from assistant.training.data_engine import NOT_SEEN
-from assistant.training.dataset import Episode, read_episode, vocabulary_words
+from assistant.training.dataset import Day, day_of, read_episode
+from assistant.training.grammar import vocabulary_words
 from assistant.training.pretraining import DenseTargets, Pictures, pretrain
-from assistant.training.recipe import VALIDATION_SEED, Recipe
+from assistant.training.recipe import CONTROLS, VALIDATION_SEED, Recipe, Stage
+from assistant.training.trainer import Measured, Trainer
 from assistant.vision import StemSiglipConfig
 
 Render = Callable[[range], Sequence[Path]]
+PICTURES_A_PASS = 256
 
 
 def train_nano(render: Render, out: Path, work: Path, recipe: Recipe, say: Callable[[str], None]) -> None:
-    """Train by `recipe` and write the checkpoint to `out`; `render(seeds)` hands back the files of those days."""
+    """Train by `recipe` and write the checkpoint to `out`; `render(seeds)` hands back the files of those days.
+
+    The checkpoints that nano is held against, "pre-trained", "uniform" and "text-only", come to `out`/controls.
+    """
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # worker processes are forked
     work.mkdir(parents=True, exist_ok=True)
     out.mkdir(parents=True, exist_ok=True)
-    log = _Log(out / "train.log", say)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    log = _Log(out, say)
     log(f"recipe {recipe}")
-    days, held_out = (
-        render(range(recipe.homes)),
-        render(range(VALIDATION_SEED, VALIDATION_SEED + recipe.validation_homes)),
-    )
+    log(f"on {_machine(device)}")
+    days = render(range(recipe.homes))
+    held_out = render(range(VALIDATION_SEED, VALIDATION_SEED + recipe.validation_homes))
     log(f"{len(days)} homes rendered, {len(held_out)} for validation")
     vocabulary = read_episode(days[0]).vocabulary
     tokenizer = prompt.build_word_tokenizer(vocabulary_words(vocabulary))
-
-    recall, targets = _tower(days, held_out, tokenizer, recipe, work, log)
-    features = [_cache_features(recall, path, work) for path in [*days, *held_out]]
-    log(f"features of {len(features)} days cached")
+    recall, targets = _tower(days, held_out, tokenizer, recipe, device, work, log)
+    material, features = _read_days(recall, days, device, work)
+    log(f"features of {len(features)} frames")
 
     model = MMEgo(model_config(recipe, tokenizer))
     trainer.prepare(model, recipe)
     model.model.vision_tower.load_state_dict(recall.vision_model.state_dict())
-    episodes = [_without_frames(path, work) for path in days]
-    align(model, targets, vocabulary, tokenizer, _sample(episodes), torch.Generator().manual_seed(recipe.seed))
-    trainer.train(model, tokenizer, episodes, recipe, log, work / "model.pt")
+    align(model, targets.cpu(), vocabulary, tokenizer, _sample(features), torch.Generator().manual_seed(recipe.seed))
+    encoder = RecallEncoder(recall.cpu(), tokenizer)
 
-    checkpoints.save(out, model, tokenizer, RecallEncoder(recall, tokenizer))
-    (out / "recipe.json").write_text(json.dumps(dataclasses.asdict(recipe), indent=2) + "\n")
-    log(f"checkpoint written: {sum(f.stat().st_size for f in out.rglob('*.safetensors')) / 1e6:.1f} MB")
+    def run(stages: Sequence[Stage]) -> None:
+        learner = Trainer(model.to(device), tokenizer, material, features, recipe, log, _workers())
+        for stage in stages:
+            learner.run(stage, work / f"{stage.name}.pt")
+
+    def write(folder: Path) -> None:
+        checkpoints.save(folder, model.cpu(), tokenizer, encoder)
+        (folder / "recipe.json").write_text(json.dumps(dataclasses.asdict(recipe), indent=2) + "\n")
+        log(f"checkpoint written: {sum(f.stat().st_size for f in (*folder.glob('*.safetensors'), *folder.glob('recall/*.safetensors'))) / 1e6:.1f} MB")
+
+    first, *others = recipe.stages
+    run([first])
+    aligned = {name: tensor.cpu().clone() for name, tensor in model.state_dict().items()}
+    write(out / "controls" / "pre-trained")
+    run(others)
+    write(out)
+    for control in CONTROLS:
+        model.load_state_dict(aligned)
+        run([control])
+        write(out / "controls" / control.name)
+    log("done")
+
+
+def _machine(device: torch.device) -> str:
+    cores = f"{len(os.sched_getaffinity(0))} cores"
+    return cores if device.type == "cpu" else f"{torch.cuda.get_device_name()} and {cores}"
+
+
+def _workers() -> int:
+    """Processes that draw batches ahead; on two cores there is nothing to gain."""
+    return max(0, len(os.sched_getaffinity(0)) - 2)
 
 
 def _tower(
@@ -70,6 +107,7 @@ def _tower(
     held_out: Sequence[Path],
     tokenizer: PreTrainedTokenizerFast,
     recipe: Recipe,
+    device: torch.device,
     work: Path,
     log: "_Log",
 ) -> tuple[RecallModel, DenseTargets]:
@@ -78,48 +116,74 @@ def _tower(
     config, vocabulary = recall_config(recipe, tokenizer), read_episode(days[0]).vocabulary
     if finished.exists():
         recall, targets = RecallModel(config), DenseTargets(recipe.tower_width, vocabulary)
-        weights, heads = torch.load(finished, weights_only=True)
+        weights, heads = torch.load(finished, weights_only=True, map_location="cpu")
         recall.load_state_dict(weights)
         targets.load_state_dict(heads)
-        return recall.eval(), targets
-    pictures, validation = (Pictures(map(read_episode, paths), Random(recipe.seed)) for paths in (days, held_out))
+        return recall.eval().to(device), targets
+
+    def ids(text: str) -> Tensor:
+        return padded_ids(text, tokenizer, config.text_config)
+
+    pictures, validation = (Pictures(map(read_episode, paths), recipe, ids) for paths in (days, held_out))
     log(f"{len(pictures)} pictures for the tower, {len(validation)} held out")
-    recall, targets = pretrain(pictures, validation, config, tokenizer, recipe, log, work / "tower-steps.pt")
+    recall, targets = pretrain(pictures, validation, config, recipe, device, _workers(), log, work / "tower-steps.pt")
     torch.save((recall.state_dict(), targets.state_dict()), finished)
     return recall, targets
 
 
-def _sample(episodes: Sequence[Episode]) -> Tensor:
-    """Some of the patches (n, D) that the tower sees, enough to know how much each head varies."""
-    features = [np.array(episode.features)[::7] for episode in episodes[:20] if episode.features is not None]
-    return torch.from_numpy(np.concatenate(features)).float().flatten(0, 1)
+class _Pictures(Dataset[tuple[Day, Tensor]]):
+    """Days by number, without their pictures, and beside them the pictures, decoded."""
+
+    def __init__(self, paths: Sequence[Path], first_rows: Sequence[int]) -> None:
+        self._paths, self._first_rows = paths, first_rows
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, number: int) -> tuple[Day, Tensor]:
+        episode = read_episode(self._paths[number])
+        pictures = torch.from_numpy(episode.pictures(range(len(episode.jpegs))))  # (n, P, P, 3) uint8
+        return day_of(episode, self._first_rows[number]), pictures
 
 
 @torch.inference_mode()
-def _cache_features(recall: RecallModel, path: Path, work: Path) -> Path:
-    """What the frozen tower sees in every frame of a day: (n, patches, D) float16, read once."""
-    cached = work / "features" / f"{path.stem}.npy"
-    if cached.exists():
-        return cached
-    cached.parent.mkdir(exist_ok=True)
-    frames = torch.from_numpy(read_episode(path).frames)
-    parts = []
-    for part in frames.split(64):
-        pixel_values = part.permute(0, 3, 1, 2).float() / 127.5 - 1
-        with torch.autocast("cpu", torch.bfloat16):
-            patches = recall.vision_model(pixel_values, output_hidden_states=True).hidden_states[-1]
-        parts.append(patches.half().numpy())
-    unfinished = cached.with_suffix(".part.npy")
-    np.save(unfinished, np.concatenate(parts))
-    unfinished.rename(cached)
-    return cached
+def _read_days(
+    recall: RecallModel, paths: Sequence[Path], device: torch.device, work: Path
+) -> tuple[list[Day], Tensor]:
+    """The days without their pictures, and what the frozen tower sees in them: (frames, patches, D) float16.
+
+    On a GPU the features stay in its memory; on a CPU they are a file that is mapped.
+    """
+    tower, finished = recall.vision_model, work / "features.done"
+    ends = np.cumsum([_count(path) for path in paths]).tolist()
+    shape = (ends[-1], (tower.config.image_size // tower.config.patch_size) ** 2, tower.config.hidden_size)
+    if device.type == "cpu":
+        features = torch.from_file(str(work / "features.f16"), True, math.prod(shape), dtype=torch.float16).view(shape)
+    else:
+        features = torch.empty(shape, dtype=torch.float16, device=device)
+    days = []
+    read = device.type == "cpu" and finished.exists()
+    for day, pictures in DataLoader(_Pictures(paths, [0, *ends[:-1]]), batch_size=None, num_workers=_workers()):
+        days.append(day)
+        row = int(day.rows[0])
+        for part in () if read else pictures.split(PICTURES_A_PASS):
+            pixel_values = part.to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
+            with torch.autocast(device.type, torch.bfloat16):
+                patches = tower(pixel_values, output_hidden_states=True).hidden_states[-1]
+            features[row : row + len(part)] = patches.half()
+            row += len(part)
+    finished.touch()
+    return days, features
 
 
-def _without_frames(path: Path, work: Path) -> Episode:
-    """A day with the tower's features (memory-mapped) in the place of its pictures."""
-    episode = read_episode(path)
-    features = np.load(work / "features" / f"{path.stem}.npy", mmap_mode="r")
-    return dataclasses.replace(episode, frames=np.empty((len(episode.times_s), 0)), features=features)
+def _count(path: Path) -> int:
+    with np.load(path) as file:
+        return len(file["times_s"])
+
+
+def _sample(features: Tensor) -> Tensor:
+    """Some of the patches (n, D) that the tower sees, enough to know how much each head varies."""
+    return features[:6000:7].float().flatten(0, 1).cpu()
 
 
 def _tower_config(recipe: Recipe) -> StemSiglipConfig:
@@ -130,7 +194,7 @@ def _tower_config(recipe: Recipe) -> StemSiglipConfig:
         hidden_size=recipe.tower_width,
         intermediate_size=4 * recipe.tower_width,
         num_hidden_layers=recipe.tower_layers,
-        num_attention_heads=4,
+        num_attention_heads=recipe.tower_heads,
     )
 
 
@@ -142,7 +206,7 @@ def recall_config(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> RecallC
         hidden_size=recipe.tower_width,
         intermediate_size=2 * recipe.tower_width,
         num_hidden_layers=2,
-        num_attention_heads=4,
+        num_attention_heads=recipe.tower_heads,
         max_position_embeddings=24,
         projection_size=recipe.tower_width,
         pad_token_id=end,
@@ -183,13 +247,14 @@ def model_config(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> MMEgoCon
 
 
 class _Log:
-    """Lines with the time they were written, on the screen and in the file that is shipped beside the weights."""
+    """Lines with the time they were written, on the screen and in the files that are shipped beside the weights."""
 
-    def __init__(self, path: Path, say: Callable[[str], None]) -> None:
-        self._path, self._say, self._began = path, say, time.monotonic()
+    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
+        self._folder, self._say, self._began = folder, say, time.monotonic()
 
-    def __call__(self, line: str) -> None:
-        stamped = f"{time.monotonic() - self._began:7.0f} s  {line}"
+    def __call__(self, line: str, measured: Measured | None = None) -> None:
+        shown = " ".join(f"{name} {value:.3f}" for name, value in (measured or {}).items())
+        stamped = f"{time.monotonic() - self._began:7.0f} s  {line} {shown}".rstrip()
         self._say(stamped)
-        with self._path.open("a") as file:
+        with (self._folder / "train.log").open("a") as file:
             file.write(stamped + "\n")

@@ -2,7 +2,11 @@
 
 A packed sequence is [prefix, segment 1, segment 2, ...]. Every segment sees the prefix and itself, never another
 segment, and takes the positions that it would have if it alone followed the prefix: one packed pass equals as many
-single ones, which is what the model does when it is asked. B sequences, S positions, C width.
+single ones, which is what the model does when it is asked.
+
+Sequences are laid out as integers first, where no model is at hand: every place names a row of the table
+[words; memory pointer; visual tokens], which only exists once the model has read the pictures.
+B sequences, S positions, C width.
 """
 
 from collections.abc import Sequence
@@ -11,53 +15,67 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import log_softmax
+from torch.nn.functional import embedding, log_softmax, pad
 from torch.nn.utils.rnn import pad_sequence
 from transformers.models.qwen2.modeling_qwen2 import Qwen2Model, apply_rotary_pos_emb
 
+PADDING = -1
+ROUND = 64  # lengths are rounded up to it: kernels are prepared once a shape, and few shapes should do
+
 
 @dataclass(frozen=True)
-class Packed:
-    """`embeddings` (B, S, C), `mask` (B, 1, S, S) true where attention is allowed, `positions` (B, S)."""
+class Layout:
+    """`source` (B, S) rows of the table, `group` (B, S) 0 for the prefix, i for segment i, and `position` (B, S)."""
 
-    embeddings: Tensor
-    mask: Tensor
-    positions: Tensor
-    starts: list[list[int]]
+    source: Tensor
+    group: Tensor
+    position: Tensor
 
-    def read(self, language_model: Qwen2Model) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """-> the last hidden states (B, S, C) after the final norm, and the inputs of every layer."""
-        with torch.autocast(self.embeddings.device.type, torch.bfloat16):
-            output = language_model(
-                inputs_embeds=self.embeddings,
-                attention_mask=self.mask,
-                position_ids=self.positions,
-                use_cache=False,
-                output_hidden_states=True,
-            )
-        return output.last_hidden_state.float(), output.hidden_states
+    def to(self, device: torch.device) -> "Layout":
+        return Layout(*(part.to(device, non_blocking=True) for part in (self.source, self.group, self.position)))
+
+    def mask(self) -> Tensor:
+        """(B, 1, S, S), true where attention is allowed."""
+        at = torch.arange(self.group.shape[1], device=self.group.device)
+        sees = (self.group[:, None, :] == 0) | (self.group[:, None, :] == self.group[:, :, None])
+        return (sees & (at[None, :] <= at[:, None]))[:, None]
 
 
-def pack(prefixes: Sequence[Tensor], segments: Sequence[Sequence[Tensor]]) -> Packed:
-    """Prefixes (P_b, C) and, for each, its segments (L, C) -> Packed; `starts[b][i]` is where segment i begins."""
-    sequences, groups, positions, starts = [], [], [], []
+def lay_out(
+    prefixes: Sequence[Sequence[int]], segments: Sequence[Sequence[Sequence[int]]]
+) -> tuple[Layout, list[list[int]]]:
+    """Rows of each prefix and of the segments behind it -> Layout, and where in its sequence each segment starts."""
+    sources, groups, positions, starts = [], [], [], []
     for prefix, own in zip(prefixes, segments, strict=True):
         lengths = [len(prefix), *map(len, own)]
-        sequences.append(torch.cat([prefix, *own]))
-        groups.append(torch.cat([torch.full((length,), i) for i, length in enumerate(lengths)]))
+        rows = [*prefix, *(row for segment in own for row in segment)]
+        sources.append(torch.tensor(rows, dtype=torch.long))
+        groups.append(torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths)))
         offsets = [torch.arange(len(prefix)), *(len(prefix) + torch.arange(len(segment)) for segment in own)]
         positions.append(torch.cat(offsets))
         starts.append([sum(lengths[: i + 1]) for i in range(len(own))])
-    embeddings = pad_sequence(sequences, batch_first=True)  # (B, S, C)
-    group = pad_sequence(groups, batch_first=True, padding_value=-1)  # (B, S)
-    at = torch.arange(embeddings.shape[1])
-    sees = (group[:, None, :] == 0) | (group[:, None, :] == group[:, :, None])  # (B, queries, keys)
-    mask = (sees & (at[None, :] <= at[:, None]))[:, None]
-    return Packed(embeddings, mask, pad_sequence(positions, batch_first=True), starts)
+    return Layout(_padded(sources, 0), _padded(groups, PADDING), _padded(positions, 0)), starts
+
+
+def _padded(rows: Sequence[Tensor], filler: int) -> Tensor:
+    padded = pad_sequence(list(rows), batch_first=True, padding_value=filler)
+    return pad(padded, (0, -padded.shape[1] % ROUND), value=filler)
+
+
+def read(language_model: Qwen2Model, table: Tensor, layout: Layout) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """A table (rows, C) and a layout -> the last hidden states (B, S, C) after the final norm, every layer's input."""
+    output = language_model(
+        inputs_embeds=embedding(layout.source, table),  # indexing has a slow backward where rows repeat
+        attention_mask=layout.mask(),
+        position_ids=layout.position,
+        use_cache=False,
+        output_hidden_states=True,
+    )
+    return output.last_hidden_state.float(), output.hidden_states
 
 
 def attention_log_mass(
-    language_model: Qwen2Model, layer: int, states: Tensor, packed: Packed, heads: list[int]
+    language_model: Qwen2Model, layer: int, states: Tensor, layout: Layout, heads: list[int]
 ) -> Tensor:
     """Log attention of some heads of one layer, (B, heads, S, S), from that layer's input `states` (B, S, C).
 
@@ -67,11 +85,11 @@ def attention_log_mass(
     attention, normed = block.self_attn, block.input_layernorm(states)
     width = attention.head_dim
     rotary: Any = language_model.rotary_emb
-    cos, sin = rotary(states, packed.positions)
+    cos, sin = rotary(states, layout.position)
     queries = attention.q_proj(normed).unflatten(-1, (-1, width)).transpose(1, 2)  # (B, H, S, width)
     keys = attention.k_proj(normed).unflatten(-1, (-1, width)).transpose(1, 2)  # (B, KV, S, width)
     group = queries.shape[1] // keys.shape[1]
     queries, keys = apply_rotary_pos_emb(queries, keys, cos, sin)
-    scores = queries[:, heads].float() @ keys[:, [head // group for head in heads]].float().transpose(-1, -2)
-    scores = (scores * attention.scaling).masked_fill(~packed.mask, torch.finfo(torch.float32).min)
+    scores = queries[:, heads] @ keys[:, [head // group for head in heads]].transpose(-1, -2)
+    scores = (scores.float() * attention.scaling).masked_fill(~layout.mask(), torch.finfo(torch.float32).min)
     return log_softmax(scores, dim=-1)

@@ -5,21 +5,27 @@ This file does not know how anything is trained.
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 VALIDATION_SEED = 900_000
 
+Shown = Literal["captions", "key frames", "own choices", "uniform", "nothing"]
+PointerLoss = Literal["listwise", "softmax bce", "logit bce"]
+
 
 @dataclass(frozen=True)
-class TowerStage:
-    """`steps` of a learning-rate curve `planned` over so many; `background` is the weight of a patch with no thing.
+class Stage:
+    """`steps` of one learning-rate curve with its own `peak` share; `shown` is what answers are learned from.
 
-    Most patches show none. While they count much the tower learns rooms and furniture; once they count little, it
-    learns to tell small things apart.
+    With `pointer` the glimpse learns beside it. In the first `guided` steps some heads are told where to look.
     """
 
+    name: str
     steps: int
-    planned: int
-    background: float
+    shown: Shown
+    peak: float = 1.0
+    pointer: bool = True
+    guided: int = 0
 
 
 @dataclass(frozen=True)
@@ -27,64 +33,50 @@ class Recipe:
     """Seeds, sizes and schedules. Homes: training below 900,000, validation from 900,000, evaluation from 1,000,000."""
 
     seed: int = 7
-    homes: int = 800
+    homes: int = 1800
     validation_homes: int = 24
     minutes: float = 5.0
     fps: float = 1.0
-    picture_px: int = 128
+    picture_px: int = 160
 
-    stem_channels: tuple[int, ...] = (24, 48, 96, 128)
-    tower_width: int = 128
-    tower_layers: int = 4
-    tower_stages: tuple[TowerStage, ...] = (TowerStage(1500, 2200, 0.25), TowerStage(1500, 1500, 0.03))
-    tower_batch: int = 96
+    stem_channels: tuple[int, ...] = (24, 48, 96, 160)
+    tower_width: int = 160
+    tower_layers: int = 5
+    tower_heads: int = 5
+    tower_steps: int = 8000
+    tower_batch: int = 256
     tower_lr: float = 1.2e-3
+    background: float = 0.03  # most patches show no thing; while they count much, small things are not learned
 
-    width: int = 192
-    layers: int = 4
-    heads: int = 6
+    width: int = 256
+    layers: int = 5
+    heads: int = 8
     key_value_heads: int = 2
-    stages: tuple[tuple[int, float], ...] = ((1500, 1.0), (520, 0.6))  # steps and peak of each learning-rate curve
-    days_a_step: int = 8
-    shortest_day: int = 48
-    questions_a_day: int = 10
+    stages: tuple[Stage, ...] = (
+        Stage("align", 400, "captions", pointer=False),
+        Stage("instruct", 5000, "key frames", guided=3500),
+        Stage("refine", 1500, "own choices", peak=0.5),
+    )
+    days_a_step: int = 32
+    accumulation: int = 1
+    shortest_day: int = 24
+    joined_share: float = 0.2  # of the windows: parts of two days, one after the other
+    thinned_share: float = 0.2  # of the windows: some frames only
+    questions_a_day: int = 12
+    questions_a_set: int = 12
     lr: float = 1.5e-3
     projector_lr_share: float = 0.2
+    pointer_loss: PointerLoss = "listwise"
     selected: int = 8
     exploration: float = 0.1
     candidates: int = 300
     attention_weight: float = 0.5
-    attention_steps: int = 1050
     handled_weight: float = 0.3
     answer_weight: float = 3.0  # its gradients are a third of the pointer's in the layers that both share
-    own_selection_from: int = 150
-    own_selection_share: float = 0.35
+    own_choices_share: float = 0.6
+    choice_batches: int = 200
 
-    warm_up: int = 80
-
-    @property
-    def tower_steps(self) -> int:
-        return sum(stage.steps for stage in self.tower_stages)
-
-    @property
-    def steps(self) -> int:
-        return sum(steps for steps, _ in self.stages)
-
-    def rate(self, step: int) -> float:
-        """Share of the peak learning rate at a step of the model's training."""
-        for steps, peak in self.stages:
-            if step < steps:
-                return peak * self.schedule(step, steps)
-            step -= steps
-        raise ValueError("the model's training is over")
-
-    def tower_stage(self, step: int) -> tuple[TowerStage, int]:
-        """The stage that a step of the tower's training belongs to, and its number within that stage."""
-        for stage in self.tower_stages:
-            if step < stage.steps:
-                return stage, step
-            step -= stage.steps
-        raise ValueError("the tower's training is over")
+    warm_up: int = 100
 
     def schedule(self, step: int, steps: int) -> float:
         """Share of the peak learning rate: a linear warm-up, then half a cosine down to nearly nothing."""
@@ -92,3 +84,11 @@ class Recipe:
             return (step + 1) / self.warm_up
         done = (step - self.warm_up) / max(1, steps - self.warm_up)
         return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done))
+
+
+# What the pointer is held against: the same model, tuned on the same questions from the same captions, but shown frames
+# spread evenly, or none at all.
+CONTROLS: tuple[Stage, ...] = (
+    Stage("uniform", 2500, "uniform", pointer=False, guided=1500),
+    Stage("text-only", 800, "nothing", pointer=False),
+)

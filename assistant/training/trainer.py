@@ -1,49 +1,37 @@
-"""Stage two: pointer, glimpse and answerer, on the tower's frozen features (MM-Ego, sections 2.2.2 and 3.2).
+"""Stage two: captions, then pointer and answers, then answers from the pointer's own choices (MM-Ego, 2.2.2 and 3.2).
 
-Every step reads a few days. The glimpse learns which frames hold what is asked (cross-entropy of the pointer's softmax
-against the key frames, evenly); the fallback learns to answer from a few frames, chosen by hand or by the pointer
-itself, exactly as it will be asked: the answer part never sees the glimpse.
+One loop for every stage of a recipe: the glimpse learns which frames hold what is asked; the fallback learns to answer
+from a few frames, exactly as it will be asked. Two more things are needed for answers that rest on the frames: in the
+first layers a query head of each group starts aligned with its keys, and for a while the heads of one layer are told
+where to look (the asked event's frames, or the question's own first word where the event is not shown). Neither
+changes the model that is asked.
 
-Two more things, needed for answers that rest on the frames: in the first layers a query head of each group starts
-aligned with its keys, and for most of the training the heads of one layer are told where to look (the asked event's
-frames, or the question's own first word where the event is not shown). Neither changes the model that is asked.
-
-This file does not know how pictures were made or how a checkpoint is used.
+The vision tower is frozen: `features` (rows, patches, D) hold what it sees in every frame. This file does not know how
+batches are drawn (batches.py), nor how a checkpoint is used.
 """
 
-import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, log_softmax
+from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader
 from transformers import PreTrainedTokenizerFast
 
-from assistant import prompt
 from assistant.model import MMEgo
-from assistant.pointer import pointer_logits, pointer_scores, select
-from assistant.training.data_engine import Question, key_frames
-from assistant.training.dataset import Episode, FrameSet, frame_set, multi_event_set
-from assistant.training.packing import attention_log_mass, pack
-from assistant.training.recipe import Recipe
+from assistant.pointer import pointer_scores, select
+from assistant.training.batches import ORDER, VAIN, WHERE, Batches, Choice, Fallback, Glimpse, to_device
+from assistant.training.dataset import Day
+from assistant.training.losses import answer_loss, guidance_loss, pointer_loss
+from assistant.training.packing import attention_log_mass, read
+from assistant.training.recipe import Recipe, Stage
 
-WEIGHTS = {"where_put": 3.0, "what_on": 2.5, "after": 2.0, "did_i": 1.6, "colour": 1.5, "where_picked_up": 2.0}
 GUIDED_LAYER = 2
-SAVED_EVERY = 100
+LOGGED_EVERY, SAVED_EVERY = 50, 500
 
-
-@dataclass(frozen=True)
-class Day:
-    """An episode's window as one step sees it: its visual tokens, what is asked of it, and a set to answer from."""
-
-    episode: Episode
-    visual: Tensor  # (N, T, C)
-    questions: list[Question]
-    labels: list[list[int]]  # for each question its key frames
+Measured = dict[str, float]
 
 
 class HandledTargets(nn.Module):
@@ -53,10 +41,174 @@ class HandledTargets(nn.Module):
         super().__init__()
         self.now, self.last = nn.Linear(width, things + 1), nn.Linear(width, things + 1)
 
-    def forward(self, states: Tensor, episode: Episode) -> Tensor:
-        """States (N, C) -> loss."""
-        now, last = _handled(episode)
-        return cross_entropy(self.now(states).float(), now) + cross_entropy(self.last(states).float(), last)
+    def forward(self, states: Tensor, now: Tensor, last: Tensor) -> Tensor:
+        """States (B, N, C), kinds (B, N) -> loss."""
+        kinds = ((self.now, now), (self.last, last))
+        return torch.stack(
+            [cross_entropy(head(states).flatten(0, 1).float(), kind.flatten()) for head, kind in kinds]
+        ).sum()
+
+
+class Trainer:
+    """A model in training: its features, its days, its recipe, and where lines and measurements go."""
+
+    def __init__(
+        self,
+        model: MMEgo,
+        tokenizer: PreTrainedTokenizerFast,
+        days: Sequence[Day],
+        features: Tensor,
+        recipe: Recipe,
+        log: Callable[[str, Measured], None],
+        workers: int,
+    ) -> None:
+        self.model, self._tokenizer, self._days, self._features = model, tokenizer, days, features
+        self._recipe, self._log, self._workers = recipe, log, workers
+        self._handled = HandledTargets(recipe.width, len(days[0].things)).to(model.device)
+        self._choices: list[Choice] = []
+        self._pooling = pooling_matrix(model)
+        text = model.config.text_config
+        group = text.num_attention_heads // text.num_key_value_heads
+        self._guided_heads = [i * group for i in range(text.num_key_value_heads)]
+
+    def run(self, stage: Stage, saved: Path) -> None:
+        """Train one stage in place; goes on from `saved` where a run was cut off, and is over at once where it ended."""
+        torch.manual_seed(self._recipe.seed)
+        optimiser = self._optimiser()
+        begin = self._resume(saved, optimiser)
+        if begin < stage.steps and stage.shown == "own choices" and not self._choices:
+            self._choices = self.choose(stage)
+        self.model.train()
+        self.model.model.vision_tower.eval().requires_grad_(False)
+        began, running = time.monotonic(), _Averages()
+        batches = iter(self._load(stage, begin))
+        for step in range(begin, stage.steps):
+            for group in optimiser.param_groups:
+                group["lr"] = group["peak"] * stage.peak * self._recipe.schedule(step, stage.steps)
+            for _ in range(self._recipe.accumulation):
+                glimpse, fallback = next(batches)
+                loss, measured = self._step(glimpse, fallback, guided=step < stage.guided)
+                (loss / self._recipe.accumulation).backward()
+                running.add(measured)
+            nn.utils.clip_grad_norm_([p for group in optimiser.param_groups for p in group["params"]], 1.0)
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+            if step % LOGGED_EVERY == LOGGED_EVERY - 1:
+                self._log(f"{stage.name} step {step + 1} {time.monotonic() - began:.0f} s", running.values())
+            if (step + 1) % SAVED_EVERY == 0 or step + 1 == stage.steps:
+                _save(saved, (step + 1, self.model.state_dict(), self._handled.state_dict(), optimiser.state_dict()))
+        self.model.eval()
+
+    @torch.inference_mode()
+    def choose(self, stage: Stage) -> list[Choice]:
+        """What the pointer picks for every question, answerable or not, in many windows."""
+        self.model.eval()
+        batches, choices = self._batches(stage), []
+        for step in range(self._recipe.choice_batches):
+            spans, drawn = batches.draw(step)
+            glimpse = to_device(drawn, self.model.device)
+            with self._half():
+                logits = self._glimpse_logits(glimpse)[0].float().cpu()
+            for row, day in zip(logits, drawn.day.tolist(), strict=True):
+                number, start, end = spans[day]
+                scores = pointer_scores(row[: end - start])
+                frames = select(scores, self._recipe.selected, self._recipe.exploration).tolist()
+                choices.append(Choice(number, start, end, tuple(frames)))
+        return choices
+
+    def _step(self, glimpse: Glimpse | None, fallback: Fallback, guided: bool) -> tuple[Tensor, dict[str, Tensor]]:
+        """One batch -> the loss, and what the log wants to know."""
+        recipe, measured = self._recipe, {}
+        loss = torch.zeros((), device=self.model.device)
+        with self._half():
+            if glimpse:
+                glimpse = to_device(glimpse, self.model.device)
+                logits, states = self._glimpse_logits(glimpse)
+                found = pointer_loss(recipe.pointer_loss, logits, glimpse.labels)
+                handled = self._handled(states, glimpse.now, glimpse.last)
+                loss = loss + found + recipe.handled_weight * handled
+                measured |= {"pointer": found, "handled": handled, "recall": _recall(logits, glimpse, recipe.selected)}
+            fallback = to_device(fallback, self.model.device)
+            answer, guidance, right = self._answer(fallback, guided)
+        loss = loss + recipe.answer_weight * answer + recipe.attention_weight * guidance
+        measured |= {"answer": answer, "guidance": guidance, **_shares(right, fallback.group)}
+        return loss, {name: value.detach() for name, value in measured.items()}
+
+    def _glimpse_logits(self, glimpse: Glimpse) -> tuple[Tensor, Tensor]:
+        """-> logits (Q, N), -inf where there is no frame, and the frames' states (B, N, C)."""
+        model = self.model
+        compressed = model.compress(project(model, self._look_up(glimpse.rows), self._pooling))  # (M, C)
+        states, _ = read(model.model.language_model, self._table(compressed), glimpse.layout)
+        frames = states[:, : glimpse.frames.shape[1]]  # (B, N, C)
+        pointers = states[glimpse.day, glimpse.at]  # (Q, C)
+        with torch.autocast(self.model.device.type, enabled=False):  # as pointer_logits does, every pointer at once
+            every = (pointers @ frames.flatten(0, 1).T).unflatten(1, frames.shape[:2])  # (Q, B, N)
+        logits = every[torch.arange(len(pointers), device=every.device), glimpse.day]  # (Q, N)
+        return logits.masked_fill(glimpse.frames[glimpse.day] < 0, float("-inf")), frames
+
+    def _answer(self, fallback: Fallback, guided: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """-> the answers' loss, the guided heads' loss, and which questions were answered rightly (Q,)."""
+        language = self.model.model.language_model
+        visual = project(self.model, self._look_up(fallback.rows), self._pooling).flatten(0, 1)  # (frames * T, C)
+        states, inputs = read(language, self._table(visual), fallback.layout)
+        logits = self.model.lm_head(states[fallback.day, fallback.at])
+        loss, right = answer_loss(logits, fallback.target, fallback.question, fallback.weight)
+        if not guided:
+            return loss, loss.new_zeros(()), right
+        log_mass = attention_log_mass(language, GUIDED_LAYER, inputs[GUIDED_LAYER], fallback.layout, self._guided_heads)
+        questions = torch.arange(len(fallback.look), device=loss.device)
+        day = torch.cat([fallback.mark_day, fallback.day])
+        at = torch.cat([fallback.mark_at, fallback.at])
+        return loss, guidance_loss(log_mass, day, at, torch.cat([questions, fallback.question]), fallback.look), right
+
+    def _look_up(self, rows: Tensor) -> Tensor:
+        return self._features[rows.to(self._features.device)].to(self.model.device)
+
+    def _table(self, visual: Tensor) -> Tensor:
+        """[words; memory pointer; visual tokens] (rows, C), as batches number them."""
+        words = self.model.model.language_model.embed_tokens.weight
+        return torch.cat([words, self.model.memory_pointer, visual.to(words)])
+
+    def _batches(self, stage: Stage) -> Batches:
+        tokens = self.model.config.tokens_a_frame
+        return Batches(self._days, self._tokenizer, tokens, self._recipe, stage, self._choices)
+
+    def _load(self, stage: Stage, begin: int) -> DataLoader[tuple[Glimpse | None, Fallback]]:
+        batches = self._batches(stage)
+        steps = range(begin * self._recipe.accumulation, len(batches))
+        ahead = 4 if self._workers else None
+        return DataLoader(batches, batch_size=None, sampler=steps, num_workers=self._workers, prefetch_factor=ahead)
+
+    def _half(self) -> torch.autocast:
+        return torch.autocast(self.model.device.type, torch.bfloat16)
+
+    def _optimiser(self) -> torch.optim.AdamW:
+        """AdamW over what is to be learned; the projector learns more slowly.
+
+        The tower's patches are long vectors, and at the language model's rate the visual tokens grow to forty times
+        the length of a word within 500 steps: no layer can then change what stands at their place.
+        """
+        self.model.model.vision_tower.requires_grad_(False)
+        projector = [p for p in self.model.model.multi_modal_projector.parameters() if p.requires_grad]
+        own = {id(p) for p in projector}
+        every = [*self.model.parameters(), *self._handled.parameters()]
+        rest = [p for p in every if p.requires_grad and id(p) not in own]
+        lr, share = self._recipe.lr, self._recipe.projector_lr_share
+        groups = [
+            {"params": projector, "weight_decay": 0.05, "peak": lr * share},
+            {"params": [p for p in rest if p.dim() >= 2], "weight_decay": 0.05, "peak": lr},
+            {"params": [p for p in rest if p.dim() < 2], "weight_decay": 0.0, "peak": lr},
+        ]
+        return torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.98))
+
+    def _resume(self, saved: Path, optimiser: torch.optim.Optimizer) -> int:
+        if not saved.exists():
+            return 0
+        step, weights, heads, moments = torch.load(saved, weights_only=True, map_location=self.model.device)
+        self.model.load_state_dict(weights)
+        self._handled.load_state_dict(heads)
+        optimiser.load_state_dict(moments)
+        return int(step)
 
 
 def prepare(model: MMEgo, recipe: Recipe) -> None:
@@ -75,245 +227,52 @@ def prepare(model: MMEgo, recipe: Recipe) -> None:
             block.self_attn.k_proj.weight.data[shared * width : (shared + 1) * width] = matched
 
 
-def train(
-    model: MMEgo,
-    tokenizer: PreTrainedTokenizerFast,
-    episodes: Sequence[Episode],
-    recipe: Recipe,
-    log: Callable[[str], None],
-    checkpoint: Path,
-) -> None:
-    """Train everything but the vision tower in place; resumes from `checkpoint` where a run was cut off."""
-    torch.manual_seed(recipe.seed)
-    model.train()
-    model.model.vision_tower.eval().requires_grad_(False)
-    handled = HandledTargets(recipe.width, len(episodes[0].vocabulary["things"]))
-    optimiser = _optimiser(model, handled, recipe)
-    begin = 0
-    if checkpoint.exists():
-        begin, weights, heads, moments = torch.load(checkpoint, weights_only=True)
-        model.load_state_dict(weights)
-        handled.load_state_dict(heads)
-        optimiser.load_state_dict(moments)
-    began = time.monotonic()
-    running: dict[str, float] = {}
-    for step in range(begin, recipe.steps):
-        for group in optimiser.param_groups:
-            group["lr"] = group["peak"] * recipe.rate(step)
-        rng = Random(f"{recipe.seed} {step}")
-        chosen = rng.sample(episodes, recipe.days_a_step)
-        losses, shares = train_step(model, tokenizer, handled, chosen, step, recipe, rng)
-        optimiser.zero_grad(set_to_none=True)
-        torch.stack(list(losses.values())).sum().backward()
-        nn.utils.clip_grad_norm_([p for group in optimiser.param_groups for p in group["params"]], 1.0)
-        optimiser.step()
-        for name, value in [*((k, float(v.detach())) for k, v in losses.items()), *shares.items()]:
-            if not math.isnan(value):
-                running[name] = 0.9 * running.get(name, value) + 0.1 * value
-        if step % 25 == 24:
-            log(
-                f"step {step + 1} {time.monotonic() - began:.0f} s "
-                + " ".join(f"{k} {v:.3f}" for k, v in sorted(running.items()))
-            )
-        if (step + 1) % SAVED_EVERY == 0 or step + 1 == recipe.steps:
-            torch.save((step + 1, model.state_dict(), handled.state_dict(), optimiser.state_dict()), checkpoint)
-    model.eval()
-
-
-def _optimiser(model: MMEgo, handled: HandledTargets, recipe: Recipe) -> torch.optim.AdamW:
-    """AdamW over all but the tower; the projector learns more slowly.
-
-    The tower's patches are long vectors, and at the language model's rate the visual tokens grow to forty times the
-    length of a word within 500 steps: no layer can then change what stands at their place.
-    """
-    projector = list(model.model.multi_modal_projector.parameters())
-    own = {id(p) for p in projector}
-    rest = [p for p in [*model.parameters(), *handled.parameters()] if p.requires_grad and id(p) not in own]
-    groups = [
-        {"params": projector, "weight_decay": 0.05, "peak": recipe.lr * recipe.projector_lr_share},
-        {"params": [p for p in rest if p.dim() >= 2], "weight_decay": 0.05, "peak": recipe.lr},
-        {"params": [p for p in rest if p.dim() < 2], "weight_decay": 0.0, "peak": recipe.lr},
-    ]
-    return torch.optim.AdamW(groups, lr=recipe.lr, betas=(0.9, 0.98))
-
-
-def train_step(
-    model: MMEgo,
-    tokenizer: PreTrainedTokenizerFast,
-    handled: HandledTargets,
-    episodes: Sequence[Episode],
-    step: int,
-    recipe: Recipe,
-    rng: Random,
-) -> tuple[dict[str, Tensor], dict[str, float]]:
-    """One step's losses by name, and shares for the log."""
-    days = [_day(model, episode, recipe, rng) for episode in episodes]
-    glimpse, handled_loss, scores = _glimpse_loss(model, tokenizer, handled, days)
-    sets = [_choose_set(day, own, step, recipe, rng) for day, own in zip(days, scores, strict=True)]
-    answer, attention, shares = _answer_loss(model, tokenizer, days, sets)
-    losses = {"pointer": glimpse, "handled": recipe.handled_weight * handled_loss}
-    losses["answer"] = recipe.answer_weight * answer
-    if step < recipe.attention_steps:
-        losses["attention"] = recipe.attention_weight * attention
-    shares["recall"] = _recall(days, scores, recipe.selected, recipe.exploration)
-    return losses, shares
-
-
-def project(model: MMEgo, features: Tensor) -> Tensor:
+def project(model: MMEgo, features: Tensor, pooling: Tensor) -> Tensor:
     """The tower's patches (N, patches, D) -> visual tokens (N, T, C), as MMEgo.encode_frames makes them of pixels."""
-    with torch.autocast(features.device.type, torch.bfloat16):
-        projected = model.model.multi_modal_projector(features)
-    return model.model.apply_pooling(projected.float())
+    dtype = model.model.multi_modal_projector.linear_1.weight.dtype
+    return pooling.to(features.device) @ model.model.multi_modal_projector(features.to(dtype))
 
 
-def _day(model: MMEgo, episode: Episode, recipe: Recipe, rng: Random) -> Day:
-    """A window of the day, of any length, with its questions and key frames."""
-    count = len(episode.times_s)
-    length = rng.randint(min(recipe.shortest_day, count), count)
-    start = rng.randint(0, count - length)
-    window = episode.window(start, start + length)
-    visual = project(model, torch.tensor(window.features, dtype=torch.float32))
-    times_s = window.times_s.tolist()
-    asked = [q for q in window.questions(rng)][: recipe.questions_a_day]
-    return Day(window, visual, asked, [key_frames(q, window.narrations, times_s) for q in asked])
+@torch.no_grad()
+def pooling_matrix(model: MMEgo) -> Tensor:
+    """LLaVA-OneVision's own pooling as a matrix (T, patches): on a GPU the interpolation of many small grids crawls."""
+    config = model.config.vision_config
+    patches = (config.image_size // config.patch_size) ** 2
+    return model.model.apply_pooling(torch.eye(patches)[None])[0]
 
 
-def _glimpse_loss(
-    model: MMEgo, tokenizer: PreTrainedTokenizerFast, handled: HandledTargets, days: Sequence[Day]
-) -> tuple[Tensor, Tensor, list[list[Tensor]]]:
-    """Pointer loss, handled-thing loss, and every question's scores without gradient."""
-    prefixes = [model.compress(day.visual) for day in days]
-    segments = []
-    for day in days:
-        ids = [prompt.token_ids(prompt.glimpse_text(q.text), tokenizer) for q in day.questions]
-        segments.append([torch.cat([model.embed_tokens(question), model.memory_pointer]) for question in ids])
-    packed = pack(prefixes, segments)
-    states, _ = packed.read(model.model.language_model)  # (B, S, C)
-    pointer, handled_losses, scores = [], [], []
-    for b, day in enumerate(days):
-        frames = states[b, : len(day.visual)]
-        handled_losses.append(handled(frames, day.episode))
-        own = []
-        for i, labels in enumerate(day.labels):
-            end = packed.starts[b][i] + len(segments[b][i]) - 1
-            logits = pointer_logits(frames, states[b, end])
-            own.append(pointer_scores(logits.detach()))
-            if labels:
-                pointer.append(-log_softmax(logits, dim=-1)[labels].mean())
-        scores.append(own)
-    found = torch.stack(pointer).mean() if pointer else states.new_zeros(())  # no answerable question in any window
-    return found, torch.stack(handled_losses).mean(), scores
+class _Averages:
+    """Running means of what was measured, kept where it was computed until somebody reads them."""
+
+    def __init__(self) -> None:
+        self._means: dict[str, Tensor] = {}
+
+    def add(self, measured: dict[str, Tensor]) -> None:
+        for name, value in measured.items():
+            before = self._means.get(name, value)
+            self._means[name] = torch.where(value.isnan(), before, torch.lerp(before.float(), value.float(), 0.1))
+
+    def values(self) -> Measured:
+        return {name: float(value) for name, value in sorted(self._means.items())}
 
 
-def _choose_set(day: Day, scores: list[Tensor], step: int, recipe: Recipe, rng: Random) -> FrameSet:
-    """Frames to answer from: a made-up set of several events, or what the pointer picks for one of the questions."""
-    if scores and step >= recipe.own_selection_from and rng.random() < recipe.own_selection_share:
-        k, alpha = rng.choice(((recipe.selected, recipe.exploration), (recipe.selected, recipe.exploration), (4, 0.0)))
-        frames = select(rng.choice(scores), k, alpha).tolist()
-    else:
-        frames = multi_event_set(day.episode, rng.randint(3, recipe.selected), rng)
-    return frame_set(day.episode, frames, recipe.questions_a_day, rng)
+def _recall(logits: Tensor, glimpse: Glimpse, k: int) -> Tensor:
+    """Share of key frames among the k of the highest score, over answerable questions."""
+    best = logits.topk(min(k, logits.shape[1]), dim=-1).indices
+    hits, wanted = glimpse.labels.gather(1, best).sum(-1), glimpse.labels.sum(-1).clamp(max=k)
+    return (hits / wanted.clamp(min=1)).sum() / (wanted > 0).sum()  # nan where nothing could be found
 
 
-def _answer_loss(
-    model: MMEgo, tokenizer: PreTrainedTokenizerFast, days: Sequence[Day], sets: Sequence[FrameSet]
-) -> tuple[Tensor, Tensor, dict[str, float]]:
-    """Cross-entropy of the answers, the attention loss, and the share of answers right in every token."""
-    prefixes, segments, targets, slots = [], [], [], []
-    for day, chosen in zip(days, sets, strict=True):
-        prefix, spans = _embed_prefix(model, tokenizer, day.visual[list(chosen.frames)], chosen)
-        prefixes.append(prefix)
-        slots.append(spans)
-        own = [_answer_segment(tokenizer, chosen, question) for question in chosen.questions]
-        targets.append(own)
-        segments.append([model.embed_tokens(ids[:-1]) for ids, _ in own])
-    packed = pack(prefixes, segments)
-    states, layer_inputs = packed.read(model.model.language_model)
-    heads = [i * model.config.text_config.num_attention_heads // model.config.text_config.num_key_value_heads
-             for i in range(model.config.text_config.num_key_value_heads)]  # fmt: skip
-    log_mass = attention_log_mass(model.model.language_model, GUIDED_LAYER, layer_inputs[GUIDED_LAYER], packed, heads)
-    (question_mark,) = prompt.token_ids("?", tokenizer)
-    losses, weights, guided, right = [], [], [], []
-    for b, chosen in enumerate(sets):
-        for i, question in enumerate(chosen.questions):
-            start, (ids, asked) = packed.starts[b][i], targets[b][i]
-            predicts = torch.arange(start + asked - 1, start + len(ids) - 1)
-            wanted = torch.tensor(ids[asked:])
-            logits = model.lm_head(states[b, predicts]).float()
-            losses.append(cross_entropy(logits, wanted))
-            weights.append(WEIGHTS.get(question.family, 1.0))
-            right.append((question, bool((logits.argmax(-1) == wanted).all())))
-            looked_at = _look_at(chosen, question, days[b].episode, slots[b], start)
-            mark = start + ids.index(question_mark)
-            rows = torch.cat([torch.tensor([mark]), predicts])
-            guided.append(-log_mass[b][:, rows][:, :, looked_at].logsumexp(-1).mean())
-    weight = torch.tensor(weights)
-    answer = (torch.stack(losses) * weight).sum() / weight.sum()
-    return answer, torch.stack(guided).mean(), _shares(right)
+def _shares(right: Tensor, group: Tensor) -> dict[str, Tensor]:
+    """Share of right answers: all, where put, in order, not seen."""
+    hits = right.float()
+    named = {"right_where": WHERE, "right_order": ORDER, "right_vain": VAIN}
+    shares = {name: (hits * (group == number)).sum() / (group == number).sum() for name, number in named.items()}
+    return {"right": hits.mean(), **shares}
 
 
-def _embed_prefix(
-    model: MMEgo, tokenizer: PreTrainedTokenizerFast, visual: Tensor, chosen: FrameSet
-) -> tuple[Tensor, list[range]]:
-    """The shown frames with their clocks (P, C), and where each frame's visual tokens stand."""
-    shown = [prompt.Shown(clock) for clock in chosen.clocks]
-    pieces = prompt.tokenise(prompt.fallback_pieces("", shown, 0)[:-1], tokenizer)
-    spans, at = [], 0
-    for piece in pieces:
-        length = visual.shape[1] if isinstance(piece, prompt.FrameSlot) else len(piece)
-        if isinstance(piece, prompt.FrameSlot):
-            spans.append(range(at, at + length))
-        at += length
-    return model.embed(pieces, visual), spans
-
-
-def _answer_segment(tokenizer: PreTrainedTokenizerFast, chosen: FrameSet, question: Question) -> tuple[list[int], int]:
-    """The ids of question and answer, and how many of them come before the answer."""
-    shown = [prompt.Shown(clock) for clock in chosen.clocks]
-    asked = prompt.fallback_pieces(question.text, shown, 0)[-1]
-    assert isinstance(asked, str)
-    ids = prompt.token_ids(asked, tokenizer)
-    return ids + prompt.token_ids(question.answer + prompt.TURN_END, tokenizer), len(ids)
-
-
-def _look_at(chosen: FrameSet, question: Question, episode: Episode, slots: list[range], start: int) -> list[int]:
-    """Positions that the guided heads should look at: the event's frames, or the question's own first word."""
-    frames = chosen.support(question, episode.times_s)
-    return [at for frame in frames for at in slots[frame]] or [start]
-
-
-def _handled(episode: Episode) -> tuple[Tensor, Tensor]:
-    """For every frame the kind handled now and the kind of the last finished act, 0 for none."""
-    times_s, kinds = episode.times_s, episode.vocabulary["things"]
-    now, last = torch.zeros(len(times_s), dtype=torch.long), torch.zeros(len(times_s), dtype=torch.long)
-    for narration in episode.narrations:
-        kind = next((i + 1 for i, name in enumerate(kinds) if f" {name} " in narration.text), 0)
-        now[torch.from_numpy((times_s >= narration.start_s) & (times_s <= narration.end_s))] = kind
-        if kind:
-            last[torch.from_numpy(times_s > narration.end_s)] = kind
-    return now, last
-
-
-def _recall(days: Sequence[Day], scores: Sequence[Sequence[Tensor]], k: int, alpha: float) -> float:
-    """Share of key frames among the k selected, over answerable questions."""
-    found = [
-        len(set(select(own, k, alpha).tolist()) & set(labels)) / min(k, len(labels))
-        for day, each in zip(days, scores, strict=True)
-        for own, labels in zip(each, day.labels, strict=True)
-        if labels
-    ]
-    return sum(found) / len(found) if found else math.nan
-
-
-def _shares(right: Sequence[tuple[Question, bool]]) -> dict[str, float]:
-    """Share of right answers: where put, absent, all."""
-
-    def share(hits: list[bool]) -> float:
-        return sum(hits) / len(hits) if hits else math.nan
-
-    return {
-        "right": share([hit for _, hit in right]),
-        "right_where": share([hit for q, hit in right if q.answerable and q.family == "where_put"]),
-        "right_after": share([hit for q, hit in right if q.answerable and q.family == "after"]),
-        "right_absent": share([hit for q, hit in right if not q.answerable]),
-    }
+def _save(path: Path, state: tuple[object, ...]) -> None:
+    """The file appears whole or not at all."""
+    unfinished = path.with_suffix(".part")
+    torch.save(state, unfinished)
+    unfinished.rename(path)

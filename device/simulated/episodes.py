@@ -1,10 +1,12 @@
 """Training material: simulated days written as files, one .npz a day, with the dense labels that only training may see.
 
-    frames (n, P, P, 3) uint8         what the camera saw, squashed to the side that a small vision tower reads
+    jpegs, jpeg_ends (n,)             what the camera saw, squashed to the side P that a small vision tower reads: the
+                                      bytes of n JPEGs one after another, and where each ends
     times_s (n,)                      seconds from the start of the day
     thing_cells, colour_cells, furniture_cells (n, G, G) uint8
                                       what fills each cell of a G x G grid: 1 + index into the vocabulary, 0 for nothing
     rooms, held, held_colours (n,)    where the wearer is; 1 + the thing in the hand that is in view, 0 for none
+    hands (n,)                        the hand in view: 1 left, 2 right, 0 none
     narration_times_s (m, 2), narrations (m,)
     things, colours, furniture, room_kinds    the vocabulary: names, in the order of the indices above
 
@@ -24,8 +26,11 @@ from device.simulated.renderer import FURNITURE_ID, Renderer
 from device.simulated.view import View
 from device.simulated.wearer import Wearer
 
-GRID = 8
-DRAWN_PX = (256, 192)  # twice what a small tower reads, so that squashing smooths as it does at full size
+CELL_PX = 16  # a patch of the tower
+FINE = 4  # samples across a cell
+DRAWN_PX = (320, 240)  # more than a small tower reads, so that squashing smooths as it does at full size
+JPEG_QUALITY = 92
+SIDES = ("", "left", "right")
 VOCABULARY = {
     "things": np.array(THING_KINDS),
     "colours": np.array(tuple(COLOURS)),
@@ -60,12 +65,13 @@ def write_episode(path: Path, seed: int, minutes: float, fps: float, picture_px:
     for at_s in times_s:
         view = wearer.view(float(at_s))
         image = expose(renderer.render(view), view, home, seed)
-        frames.append(cv2.resize(image, (picture_px, picture_px), interpolation=cv2.INTER_AREA))
-        labels.append(_label(home, view, renderer.segment(view)))
+        frames.append(_encode(cv2.resize(image, (picture_px, picture_px), interpolation=cv2.INTER_AREA)))
+        labels.append(_label(home, view, renderer.segment(view), picture_px // CELL_PX))
     renderer.close()
     acts = narrated(wearer)
     columns = {
-        "frames": np.stack(frames),
+        "jpegs": np.concatenate(frames),
+        "jpeg_ends": np.cumsum([len(frame) for frame in frames]),
         "times_s": times_s.astype(np.float32),
         **{name: np.stack([label[name] for label in labels]).astype(np.uint8) for name in labels[0]},
         "narration_times_s": np.array([(act.start_s, act.end_s) for act in acts], dtype=np.float32).reshape(-1, 2),
@@ -78,11 +84,16 @@ def write_episode(path: Path, seed: int, minutes: float, fps: float, picture_px:
     unfinished.rename(path)
 
 
-def _label(home: Home, view: View, segments: np.ndarray) -> dict[str, np.ndarray]:
+def _encode(image: np.ndarray) -> np.ndarray:
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
+
+
+def _label(home: Home, view: View, segments: np.ndarray, grid: int) -> dict[str, np.ndarray]:
     """The rows of labels of one view; `segments` (h, w) is the renderer's map of what each picture cell shows."""
     kinds, colours, pieces = list(THING_KINDS), list(COLOURS), list(FURNITURE_KINDS)
-    things = _commonest(np.where(segments < FURNITURE_ID, segments, 0))
-    furniture = _commonest(np.where(segments >= FURNITURE_ID, segments, 0))
+    things = _commonest(np.where(segments < FURNITURE_ID, segments, 0), grid)
+    furniture = _commonest(np.where(segments >= FURNITURE_ID, segments, 0), grid)
     kind_of = np.array([0, *(1 + kinds.index(thing.kind) for thing in home.things)], np.uint8)
     colour_of = np.array([0, *(1 + colours.index(thing.colour) for thing in home.things)], np.uint8)
     piece_of = np.array([1 + pieces.index(piece.kind) for piece in home.furniture], np.uint8)
@@ -98,12 +109,13 @@ def _label(home: Home, view: View, segments: np.ndarray) -> dict[str, np.ndarray
         "rooms": np.array(room),
         "held": np.array(held_kind),
         "held_colours": np.array(held_colour),
+        "hands": np.array(SIDES.index(view.hands[0].side) if view.hands else 0),
     }
 
 
-def _commonest(ids: np.ndarray) -> np.ndarray:
-    """(h, w) ids -> (GRID, GRID): the id that fills most of each cell, 0 only where nothing else is in it."""
-    fine = cv2.resize(ids, (GRID * 4, GRID * 4), interpolation=cv2.INTER_NEAREST)
-    cells = fine.reshape(GRID, 4, GRID, 4).swapaxes(1, 2).reshape(GRID, GRID, 16)
+def _commonest(ids: np.ndarray, grid: int) -> np.ndarray:
+    """(h, w) ids -> (grid, grid): the id that fills most of each cell, 0 only where nothing else is in it."""
+    fine = cv2.resize(ids, (grid * FINE, grid * FINE), interpolation=cv2.INTER_NEAREST)
+    cells = fine.reshape(grid, FINE, grid, FINE).swapaxes(1, 2).reshape(grid, grid, FINE * FINE)
     votes = (cells[..., :, None] == cells[..., None, :]).sum(-1) * (cells > 0)
     return np.take_along_axis(cells, votes.argmax(-1)[..., None], -1)[..., 0]

@@ -20,11 +20,13 @@ COLUMNS = (
 
 
 def narrate(home: Home, act: Act) -> str:
-    """The sentence a person would say of this act: "I put the red wallet on the kitchen table"."""
+    """What a person would say of this act: "I put the red wallet on the kitchen table with my left hand"."""
     if act.thing is None:
-        return f"I {act.verb} the {home.furniture[act.furniture].fixture}"
-    preposition = "on" if act.verb == "put" else "from"
-    return f"I {act.verb} the {home.things[act.thing].name} {preposition} the {home.place_name(act.furniture)}"
+        said = f"I {act.verb} the {home.furniture[act.furniture].fixture}"
+    else:
+        preposition = "on" if act.verb == "put" else "from"
+        said = f"I {act.verb} the {home.things[act.thing].name} {preposition} the {home.place_name(act.furniture)}"
+    return f"{said} with my {act.hand} hand"
 
 
 def write_narrations(wearer: Wearer, path: Path) -> None:

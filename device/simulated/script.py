@@ -19,6 +19,9 @@ STAND_OFF_M = 0.58
 TURN_S = 0.45
 LOOK_UP_DEG = 10.0  # the gaze rests a little above the hand, so that the room stays in the picture
 
+# how a day is spent: shares of acts on fixtures, on what was handled before, into and out of the pocket
+SWITCHES, AGAIN, INTO_POCKET, OUT_OF_POCKET = 0.28, 0.35, 0.15, 0.35
+
 # hand positions in the head's axes (right, forward, up) of a right hand
 REST, RAISED, CARRIED = (0.30, 0.25, -0.60), (0.13, 0.48, -0.12), (0.20, 0.45, -0.24)
 
@@ -36,7 +39,7 @@ Point = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Something the wearer did, from the hand coming into view to its leaving; `thing` or a fixture is its object."""
+    """Something the wearer did while the hand was at it, as an annotator marks it; `thing` or a fixture is its object."""
 
     start_s: float
     end_s: float
@@ -89,13 +92,16 @@ class _Writer:
 
     def __init__(self, home: Home, rng: Random) -> None:
         self.home, self._rng, self.script = home, rng, Script()
-        self._lying = dict(enumerate(home.lies))
+        carried = rng.sample(range(len(home.things)), rng.randint(0, 2))
+        self._lying = {thing: spot for thing, spot in enumerate(home.lies) if thing not in carried}
+        self._pocket = carried
+        self._handled: list[int] = []
         self._on: set[int] = set()
         self._at = 0
         self._now_s = 0.0
 
     def write(self, duration_s: float) -> Script:
-        """Fill the day: fetch and put things, set and unset fixtures, look about."""
+        """Fill the day: fetch and put things, pocket them, set and unset fixtures, look about."""
         rng, home = self._rng, self.home
         for thing, (furniture, spot) in self._lying.items():
             self.script.lies.append((-1.0, thing, self._placed(thing, furniture, spot)))
@@ -104,27 +110,46 @@ class _Writer:
         x, y = self._stand(self._at, None)
         self.script.poses.append(Pose(0.0, x, y, rng.uniform(0, 360), -12.0))
         while self._now_s < duration_s:
-            if fixtures and rng.random() < 0.22:
-                self._switch(rng.choice(fixtures))
+            if fixtures and rng.random() < SWITCHES:
+                self._switch(rng.choice(sorted(self._on) if self._on and rng.random() < AGAIN else fixtures))
+            elif self._pocket and rng.random() < OUT_OF_POCKET:
+                self._put(self._pocket.pop(rng.randrange(len(self._pocket))), rng.choice(("left", "right")))
             else:
-                self._move(self._nearby(tuple(self._lying), lambda thing: self._lying[thing][0]))
+                self._fetch(self._wanted())
             if rng.random() < 0.6:
                 self._look_about()
         return self.script
 
-    def _move(self, thing: int) -> None:
-        """Fetch a thing and put it somewhere else."""
-        rng = self._rng
-        side = rng.choice(("left", "right"))
+    def _wanted(self) -> int:
+        """What is fetched next: often something that was handled before, as people do."""
+        again = [thing for thing in self._handled if thing in self._lying]
+        if again and self._rng.random() < AGAIN:
+            return self._rng.choice(again)
+        return self._nearby(tuple(self._lying), lambda thing: self._lying[thing][0])
+
+    def _fetch(self, thing: int) -> None:
+        """Pick a thing up, and put it somewhere else or into the pocket."""
+        side = self._rng.choice(("left", "right"))
         furniture, spot = self._lying[thing]
         self._walk(furniture, spot)
         self._reach(furniture, spot, thing, side, takes=True)
+        self._handled.append(thing)
+        if self._rng.random() < INTO_POCKET and len(self._lying) > 1:
+            del self._lying[thing]
+            self._pocket.append(thing)
+        else:
+            self._put(thing, side)
+
+    def _put(self, thing: int, side: str) -> None:
+        """Carry what is in the hand, in view or not, to another piece of furniture and put it there."""
+        rng = self._rng
         taken = set(self._lying.values())
+        was = self._lying.get(thing, (None, None))[0]
         free = [
             (i, s)
             for i, piece in enumerate(self.home.furniture)
             for s, _ in enumerate(piece.spots())
-            if (i, s) not in taken and i != furniture
+            if (i, s) not in taken and i != was
         ]
         target = self._nearby(tuple(sorted({i for i, _ in free})), lambda piece: piece)
         spot = rng.choice([s for i, s in free if i == target])
@@ -136,6 +161,7 @@ class _Writer:
             self._key(self._now_s - 0.1, side, CARRIED, None, thing)
         self._lying[thing] = (target, spot)
         self._reach(target, spot, thing, side, takes=False)
+        self._handled.append(thing)
 
     def _reach(self, furniture: int, spot: int, thing: int, side: str, *, takes: bool) -> None:
         """The hand goes out and comes back; the thing changes between hand and surface half-way."""
@@ -156,9 +182,9 @@ class _Writer:
         self._key(away, side, REST, None, after)
         self.script.lies.append((out, thing, None if takes else self._placed(thing, furniture, spot)))
         if takes:  # in the hand until it is put down; hidden unless a hand key shows it
-            self.script.acts.append(Act(start + 0.2, away - 0.3, "pick up", furniture, thing, side))
+            self.script.acts.append(Act(out - 0.4, back + 1.1, "pick up", furniture, thing, side))
         else:
-            self.script.acts.append(Act(start + 0.2, away - 0.1, "put", furniture, thing, side))
+            self.script.acts.append(Act(up - 0.1, out + 0.7, "put", furniture, thing, side))
         self._hold_still(away + 0.2)
 
     def _switch(self, furniture: int) -> None:
@@ -176,7 +202,7 @@ class _Writer:
         self.script.switched.append((start + 1.2, furniture, on))
         self._on ^= {furniture}
         set_verb, unset_verb = FIXTURES[fixture]
-        self.script.acts.append(Act(start + 0.2, start + 3.2, set_verb if on else unset_verb, furniture, None, side))
+        self.script.acts.append(Act(start + 0.4, start + 2.3, set_verb if on else unset_verb, furniture, None, side))
         self._hold_still(start + 3.4)
 
     def _nearby(self, choices: tuple[int, ...], furniture_of: Callable[[int], int]) -> int:
