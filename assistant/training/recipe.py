@@ -33,7 +33,7 @@ class Recipe:
     """Seeds, sizes and schedules. Homes: training below 900,000, validation from 900,000, evaluation from 1,000,000."""
 
     seed: int = 7
-    homes: int = 1800
+    homes: int = 1500
     validation_homes: int = 24
     minutes: float = 5.0
     fps: float = 1.0
@@ -43,7 +43,7 @@ class Recipe:
     tower_width: int = 160
     tower_layers: int = 5
     tower_heads: int = 5
-    tower_steps: int = 8000
+    tower_steps: int = 7000
     tower_batch: int = 256
     tower_lr: float = 1.2e-3
     background: float = 0.03  # most patches show no thing; while they count much, small things are not learned
@@ -54,8 +54,8 @@ class Recipe:
     key_value_heads: int = 2
     stages: tuple[Stage, ...] = (
         Stage("align", 400, "captions", pointer=False),
-        Stage("instruct", 5000, "key frames", guided=3500),
-        Stage("refine", 1500, "own choices", peak=0.5),
+        Stage("instruct", 4500, "key frames", guided=3200),
+        Stage("refine", 1200, "own choices", peak=0.5),
     )
     days_a_step: int = 32
     accumulation: int = 1
@@ -89,6 +89,6 @@ class Recipe:
 # What the pointer is held against: the same model, tuned on the same questions from the same captions, but shown frames
 # spread evenly, or none at all.
 CONTROLS: tuple[Stage, ...] = (
-    Stage("uniform", 2500, "uniform", pointer=False, guided=1500),
-    Stage("text-only", 800, "nothing", pointer=False),
+    Stage("uniform", 1800, "uniform", pointer=False, guided=1200),
+    Stage("text-only", 600, "nothing", pointer=False),
 )
