@@ -11,6 +11,7 @@ pictures do not show it, that it was not seen. This file does not know how answe
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ import torch
 from assistant import prompt
 from assistant.checkpoints import Checkpoint
 from assistant.indexer import decode
-from assistant.recollection import Recollected, Selected, recollect
+from assistant.recollection import Recollected, Seen, Selected, recollect, see
 from store.episodic import EpisodicStore
 from store.errors import NothingRecorded, UserError
 from store.records import Coverage, Keyframe, Moment, Span
@@ -69,7 +70,7 @@ def ask(
     result = Recollected(checkpoint.model.config.not_seen_text, seen=False, confidence=0.0, foreign=False)
     if not note:
         compressed = torch.from_numpy(store.compressed(checkpoint.key, [k.id for k in candidates]))
-        for step in recollect(checkpoint, question, compressed, lambda chosen: _look(store, candidates, chosen)):
+        for step in recollect(checkpoint, question, compressed, partial(_look, store, checkpoint, candidates)):
             if isinstance(step, Selected):
                 clock.mark("glimpse")
                 moments = _moments(candidates, step)
@@ -101,22 +102,26 @@ def ask(
     )
 
 
-def _recall(store: EpisodicStore, checkpoint: Checkpoint, question: str, span: Span | None) -> list[Keyframe]:
-    """At most N candidates in time order."""
+def propose(store: EpisodicStore, checkpoint: Checkpoint, question: str, span: Span | None = None) -> list[int]:
+    """The ids of at most N candidate keyframes in time order: all of the span's, or those nearest to the question."""
     ids = store.indexed_ids(checkpoint.key, span)
     limit = checkpoint.model.config.candidates
-    if not ids:
-        where = "in the asked span" if span else "in this memory"
-        raise NothingRecorded(f"Nothing was recorded {where}.", "Record first: whereabouts record --help")
     if len(ids) > limit:
         query = checkpoint.recall.encode_question(question)
         ids = sorted(found for found, _ in store.recall(checkpoint.key, query, limit, span))
+    return ids
+
+
+def _recall(store: EpisodicStore, checkpoint: Checkpoint, question: str, span: Span | None) -> list[Keyframe]:
+    """At least one candidate."""
+    ids = propose(store, checkpoint, question, span)
+    if not ids:
+        where = "in the asked span" if span else "in this memory"
+        raise NothingRecorded(f"Nothing was recorded {where}.", "Record first: whereabouts record --help")
     return store.keyframes_by_id(ids)
 
 
-def _look(
-    store: EpisodicStore, candidates: Sequence[Keyframe], chosen: Sequence[int]
-) -> tuple[list[np.ndarray], list[prompt.Shown]]:
+def _look(store: EpisodicStore, checkpoint: Checkpoint, candidates: Sequence[Keyframe], chosen: Sequence[int]) -> Seen:
     """The chosen keyframes as full pictures, each with the wearer's clock and the words heard since the one before."""
     keyframes = [candidates[i] for i in chosen]
     images = [decode(store.jpeg(keyframe)) for keyframe in keyframes]
@@ -126,7 +131,7 @@ def _look(
         heard = store.transcripts(Span(begin, keyframe.captured_at))
         shown.append(prompt.Shown(f"{keyframe.local_time:%H:%M:%S}", " ".join(t.text for t in heard)))
         since = keyframe.captured_at
-    return images, shown
+    return see(checkpoint, images, shown)
 
 
 def _moments(candidates: Sequence[Keyframe], selected: Selected) -> tuple[Moment, ...]:

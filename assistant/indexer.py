@@ -4,16 +4,18 @@ The recorder never waits for it; the two meet only in the store. It may be secon
 time, and start again where it was. This file does not know cameras, questions or answers.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
 import torch
+from torch import Tensor
 
 from assistant.checkpoints import Checkpoint
 from assistant.vision import pixels
 from store.episodic import EpisodicStore
 from store.errors import MemoryDamaged
+from store.records import Keyframe
 
 KEYFRAMES_A_PASS = 32
 
@@ -22,16 +24,22 @@ def catch_up(store: EpisodicStore, checkpoint: Checkpoint, progress: Callable[[i
     """Embed every keyframe that has no embedding of this checkpoint; returns how many. `progress` hears each pass."""
     done = 0
     while keyframes := store.unindexed(checkpoint.key, KEYFRAMES_A_PASS):
-        images = [decode(store.jpeg(keyframe)) for keyframe in keyframes]
-        with torch.inference_mode():
-            visual = checkpoint.model.encode_frames(pixels(images, checkpoint.model.config.picture_px))
-            compressed = checkpoint.model.compress(visual).float().cpu().numpy()  # (n, C)
-        recall = checkpoint.recall.encode_frames(images)  # (n, D)
-        store.add_embeddings(checkpoint.key, [keyframe.id for keyframe in keyframes], recall, compressed)
+        embed(store, checkpoint, keyframes)
         done += len(keyframes)
         if progress:
             progress(len(keyframes))
     return done
+
+
+@torch.inference_mode()
+def embed(store: EpisodicStore, checkpoint: Checkpoint, keyframes: Sequence[Keyframe]) -> Tensor:
+    """Keep the embeddings of n keyframes; returns their visual tokens (n, T, C), which are not kept."""
+    images = [decode(store.jpeg(keyframe)) for keyframe in keyframes]
+    visual = checkpoint.model.encode_frames(pixels(images, checkpoint.model.config.picture_px))
+    compressed = checkpoint.model.compress(visual).float().cpu().numpy()  # (n, C)
+    recall = checkpoint.recall.encode_frames(images)  # (n, D)
+    store.add_embeddings(checkpoint.key, [keyframe.id for keyframe in keyframes], recall, compressed)
+    return visual
 
 
 def decode(jpeg: bytes) -> np.ndarray:

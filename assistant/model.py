@@ -35,9 +35,11 @@ class MMEgoConfig(LlavaOnevisionConfig):
     candidates: int = 300
     selected: int = 32
     exploration: float = 0.1
+    least_share: float = 0.0  # of the best score; what scores less is not looked at again. 0: the paper's rule
     transcript_words: int = 400
     answer_tokens: int = 64
     not_seen_text: str = "I did not see that."
+    calibration: tuple[float, float] = (1.0, 0.0)  # of confidence.py; these two leave it raw
 
     @property
     def picture_px(self) -> int:

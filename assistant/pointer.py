@@ -2,7 +2,10 @@
 
     s = softmax(E' . P')          one score a frame, a probability over the frames
     u = alpha on a uniform grid   the exploration bonus
-    top-k of s + u                the frames that the fallback will see
+    top-k of s + u                the frames that the fallback will see, but for those of hardly any score
+
+The paper always shows k frames. Where one short event answers, the rest of the k fill with the most similar other
+events, which a small answerer takes for it; `share` leaves them out, 0 keeps the paper's rule.
 
 Pure tensor functions: this file knows no model, no text and no store.
 """
@@ -26,8 +29,8 @@ def exploration_grid(n: int, k: int) -> Tensor:
     return torch.linspace(0, max(n - 1, 0), max(k, 0), dtype=torch.float64).round().long().unique()
 
 
-def select(scores: Tensor, k: int, alpha: float) -> Tensor:
-    """The k frames to look at again, as indices (min(k, N),) in time order.
+def select(scores: Tensor, k: int, alpha: float, share: float = 0.0) -> Tensor:
+    """The frames to look at again, at most k, as indices in time order: those that score `share` of the best at least.
 
     `scores` (N,) gain `alpha` on the exploration grid; ties go to the grid, then to the earlier frame. Alpha 0 is the
     pointer alone, alpha >= 1 the uniform grid, and at most floor(1 / alpha) frames off the grid can ever get in.
@@ -41,4 +44,6 @@ def select(scores: Tensor, k: int, alpha: float) -> Tensor:
     off_grid = torch.ones(n, dtype=torch.bool).index_fill(0, grid, False).nonzero().squeeze(-1)
     order = torch.cat([grid, off_grid])  # (N,) in the order in which ties are settled
     ranked = order[torch.sort(raised[order], descending=True, stable=True).indices]
-    return ranked[:k].sort().values
+    chosen = ranked[:k].sort().values
+    scored = scores.detach().cpu()
+    return chosen[scored[chosen] >= share * scored.max()]

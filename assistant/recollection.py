@@ -2,9 +2,9 @@
 
     recollect(checkpoint, question, compressed, look) -> Selected, then pieces of text, then Recollected
 
-`look(indices)` hands back the pictures of the selected frames and what is said about each; it is called once, for at
-most k frames, which is what makes an hour affordable. Asking a store (answer.py) and evaluating on simulated days
-both go through here. This file does not know stores or files.
+`look(indices)` hands back what is seen in the selected frames (`see`, of their pictures) and what is said about each;
+it is called once, for at most k frames, which is what makes an hour affordable. Asking a store (answer.py) and
+evaluating on simulated days both go through here. This file does not know stores or files.
 """
 
 import math
@@ -17,11 +17,25 @@ from torch import Tensor
 
 from assistant import prompt
 from assistant.checkpoints import Checkpoint
+from assistant.confidence import calibrated
 from assistant.domain import grain_of
 from assistant.pointer import select
 from assistant.vision import pixels
 
-Look = Callable[[Sequence[int]], tuple[list[np.ndarray], list[prompt.Shown]]]
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Visual tokens (k, T, C) of frames in time order, and what is said about each of them.
+
+    `foreign`: the pictures are unlike anything the checkpoint was trained on.
+    """
+
+    visual: Tensor
+    shown: Sequence[prompt.Shown]
+    foreign: bool
+
+
+Look = Callable[[Sequence[int]], Seen]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +48,7 @@ class Selected:
 
 @dataclass(frozen=True, slots=True)
 class Recollected:
-    """The finished answer. `foreign`: the pictures are unlike anything the checkpoint was trained on."""
+    """The finished answer; of foreign pictures it is that it was not seen."""
 
     text: str
     seen: bool
@@ -50,24 +64,29 @@ def recollect(
     model, config = checkpoint.model, checkpoint.model.config
     question_ids = prompt.token_ids(prompt.glimpse_text(question), checkpoint.tokenizer)
     scores = model.glimpse(compressed, question_ids)  # (N,)
-    indices = select(scores, config.selected, config.exploration).tolist()
+    indices = select(scores, config.selected, config.exploration, config.least_share).tolist()
     yield Selected(scores.cpu().numpy(), tuple(indices))
-    yield from answer_from(checkpoint, question, *look(indices))
+    yield from answer_from(checkpoint, question, look(indices))
 
 
 @torch.inference_mode()
-def answer_from(
-    checkpoint: Checkpoint, question: str, images: Sequence[np.ndarray], shown: Sequence[prompt.Shown]
-) -> Iterator[str | Recollected]:
-    """The fallback alone: these frames in time order and a question -> pieces of text, then the answer."""
+def see(checkpoint: Checkpoint, images: Sequence[np.ndarray], shown: Sequence[prompt.Shown]) -> Seen:
+    """Full pictures (H, W, 3) uint8 RGB in time order and what is said about each -> what the checkpoint sees."""
+    visual = checkpoint.model.encode_frames(pixels(images, checkpoint.model.config.picture_px))
+    domain = checkpoint.domain
+    return Seen(visual, shown, foreign=domain is not None and domain.is_foreign(grain_of(images)))
+
+
+@torch.inference_mode()
+def answer_from(checkpoint: Checkpoint, question: str, seen: Seen) -> Iterator[str | Recollected]:
+    """The fallback alone: what is seen in a few frames and a question -> pieces of text, then the answer."""
     model, tokenizer = checkpoint.model, checkpoint.tokenizer
     not_seen = model.config.not_seen_text
-    if checkpoint.domain and checkpoint.domain.is_foreign(grain_of(images)):
+    if seen.foreign:
         yield Recollected(not_seen, seen=False, confidence=0.0, foreign=True)
         return
-    visual = model.encode_frames(pixels(images, model.config.picture_px))  # (k, T, C)
-    pieces = prompt.fallback_pieces(question, shown, model.config.transcript_words)
-    sequence = model.embed(prompt.tokenise(pieces, tokenizer), visual)
+    pieces = prompt.fallback_pieces(question, seen.shown, model.config.transcript_words)
+    sequence = model.embed(prompt.tokenise(pieces, tokenizer), seen.visual)
     ids: list[int] = []
     said, log_chance = "", 0.0
     for token, chance in model.answer_stream(sequence, prompt.stop_ids(tokenizer)):
@@ -76,5 +95,7 @@ def answer_from(
         text = prompt.answer_text(ids, tokenizer)
         yield text[len(said) :]
         said = text
-    seen = bool(said) and said.casefold().rstrip(".") != not_seen.casefold().rstrip(".")
-    yield Recollected(said or not_seen, seen, math.exp(log_chance / max(1, len(ids))), foreign=False)
+    told = bool(said) and said.casefold().rstrip(".") != not_seen.casefold().rstrip(".")
+    raw = math.exp(log_chance / max(1, len(ids)))
+    confidence = float(calibrated(raw, *model.config.calibration))
+    yield Recollected(said or not_seen, told, confidence, foreign=False)

@@ -1,11 +1,21 @@
 """Refusals, reliability and calibration on outcomes whose numbers are known beforehand."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.evaluation.calibration import Refusals, calibrated, fit_calibration, refusals, reliability
+from assistant.confidence import calibrated
+from assistant.evaluation.calibration import (
+    Refusals,
+    Reliability,
+    fit_calibration,
+    refusals,
+    reliability,
+    summarise_calibration,
+)
 
 outcomes = st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60)
 
@@ -70,3 +80,16 @@ def test_every_fit_is_finite_keeps_the_order_and_stays_a_chance(pairs: list[tupl
 def test_nothing_to_fit_on_is_said() -> None:
     with pytest.raises(ValueError, match="no outcomes"):
         fit_calibration([], [])
+
+
+def test_what_is_raw_is_found_behind_what_was_given_and_fitted_again() -> None:
+    rng = np.random.default_rng(0)
+    raw = rng.uniform(0.02, 0.98, 400)
+    right = rng.uniform(size=400) < calibrated(raw, 0.6, -0.8)
+    found = summarise_calibration(calibrated(raw, 0.5, -0.5), right, (0.5, -0.5))
+    assert found["numbers"] == [0.5, -0.5] and found["fit"] == pytest.approx(fit_calibration(raw, right))
+    assert found["raw"] == reliability(raw, right).to_json()
+    restored = Reliability.from_json(json.loads(json.dumps(found["calibrated"], allow_nan=False)))
+    given = reliability(calibrated(raw, 0.5, -0.5), right)
+    np.testing.assert_allclose(restored.right, given.right, atol=1e-4)
+    assert "raw" not in summarise_calibration([0.7, 0.7], [True, False], (0.0, 0.8))

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from assistant.answer import Answer
-from assistant.training.data_engine import Narration, Question, read_narrations
+from assistant.training.data_engine import Narration, Question
+from assistant.training.narrations import read_narrations
 from device.simulated.home import make_home
 from device.simulated.narrations import write_narrations
 from device.simulated.wearer import Wearer
@@ -28,6 +29,17 @@ def test_the_wallet_comes_first_and_one_question_has_no_answer(narrations: list[
     assert questions[0].text == WALLET and "wallet" in narrations[questions[0].support[-1]].text
     assert tuple(question.family for question in questions[1:-1]) == FAMILIES
     assert [question.answerable for question in questions] == [True] * 5 + [False]
+
+
+def test_what_the_script_says_follows_from_the_narrations(narrations: list[Narration]) -> None:
+    wallet, colour, room, _, what_on, _ = choose_questions(narrations)
+    said = [narrations[question.support[-1]].text for question in (wallet, colour, room, what_on)]
+    assert f"wallet {wallet.answer.rstrip('.')} " in said[0] and f" {colour.answer.rstrip('.')} " in said[1]
+    assert f" {room.answer.rstrip('.')} " in said[2] and f"I put {what_on.answer.rstrip('.')} on " in said[3]
+
+
+def test_the_same_questions_are_asked_every_time(narrations: list[Narration]) -> None:
+    assert choose_questions(narrations) == choose_questions(narrations)
 
 
 def test_the_thing_that_was_never_there_is_not_in_the_home(narrations: list[Narration]) -> None:

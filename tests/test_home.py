@@ -39,7 +39,7 @@ def test_the_same_seed_gives_the_same_home_and_another_seed_another() -> None:
 def test_names_name_one_place_and_one_thing(seed: int) -> None:
     home = make_home(seed)
     places = [home.place_name(i) for i in range(len(home.furniture))]
-    assert 4 <= len(home.rooms) <= 7
+    assert 4 <= len(home.rooms) <= 7 and 28 <= len(home.furniture) <= 56 and 10 <= len(home.things) <= 14
     assert len(set(places)) == len(places)
     assert len({thing.kind for thing in home.things}) == len(home.things)
     fixtures = [piece.fixture for piece in home.furniture if piece.fixture]

@@ -6,10 +6,11 @@ where a model is asked. This file does not know how anything is recorded, found,
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import click
@@ -23,7 +24,7 @@ from tui.clock import asked_span, say_bytes, zone_offset_s
 from tui.evidence import print_answer, print_evidence, screen
 from tui.exits import Program, stopping
 from tui.picture import Picture
-from tui.progress import counted, watch_indexing, watch_loading, watch_recording
+from tui.progress import watch_indexing, watch_loading, watch_recording
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -218,20 +219,49 @@ def train(checkpoint: str, out: Path, work: Path, processes: int) -> None:
 
 
 @cli.command()
-@click.option("--homes", type=click.IntRange(min=1), default=200, show_default=True)
+@click.argument("narrations", type=click.Path(path_type=Path))
+@click.option("--sample", type=click.IntRange(min=1), default=100, show_default=True, help="How many to print.")
+@click.option("--seed", type=int, default=7, show_default=True)
+def questions(narrations: Path, sample: int, seed: int) -> None:
+    """Write questions from timed narrations and print a sample of them, each with what its answer rests on.
+
+    NARRATIONS is EPIC-KITCHENS' CSV or Ego4D's narration JSON.
+    """
+    from assistant.training.conversations import sample_questions
+
+    for line in sample_questions(narrations, sample, seed):
+        click.echo(line)
+
+
+@cli.command()
+@click.option("--homes", type=click.IntRange(min=1), default=500, show_default=True)
 @click.option("--first-seed", type=int, default=1_000_000, show_default=True, help="Seed of the first home.")
 @click.option("--checkpoint", default="nano", show_default=True, help="A name, or the path of a checkpoint's folder.")
-@click.option("--report", "page", type=click.Path(path_type=Path, dir_okay=False), help="Write the page there, too.")
+@click.option("--controls", type=click.Path(path_type=Path, exists=True, file_okay=False),
+              help="Folder of the checkpoints to hold it against, as training leaves them.")  # fmt: skip
+@click.option("--work", type=click.Path(path_type=Path, file_okay=False),
+              help="Keep homes and results there, to go on after a stop.")  # fmt: skip
+@click.option("--report", "page", type=click.Path(path_type=Path, dir_okay=False),
+              help="Write the page there, and its pictures beside it.")  # fmt: skip
 @json_option
-def evaluate(homes: int, first_seed: int, checkpoint: str, page: Path | None, as_json: bool) -> None:
+def evaluate(
+    homes: int,
+    first_seed: int,
+    checkpoint: str,
+    controls: Path | None,
+    work: Path | None,
+    page: Path | None,
+    as_json: bool,
+) -> None:
     """Ask a checkpoint about simulated homes that it has never seen, and count what is right."""
     from assistant.evaluation.report import render_report
-    from tui.laboratory import evaluate_homes
+    from tui.examination import evaluate_homes
 
-    with counted(f"examining  {homes} homes", homes) as advance:
-        found = evaluate_homes(checkpoint, homes, first_seed, advance)
     command = f"whereabouts evaluate --homes {homes} --first-seed {first_seed} --checkpoint {checkpoint}"
-    written = render_report(found, command)
+    command += f" --controls {controls}" if controls else ""
+    with nullcontext(work) if work else TemporaryDirectory() as folder:
+        found = evaluate_homes(checkpoint, homes, first_seed, controls, Path(folder))
+        written = render_report(found, command, page.parent if page else Path(folder))
     if page:
         with writing(page):
             page.write_text(written)

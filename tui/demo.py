@@ -17,7 +17,9 @@ from urllib.parse import quote
 from rich.console import Console
 from rich.table import Table
 
-from assistant.training.data_engine import Narration, Question, read_narrations, write_questions
+from assistant.training.data_engine import Narration, Question
+from assistant.training.grammar import GrammarWriter
+from assistant.training.narrations import read_narrations
 from device.camera import open_camera
 from device.simulated.home import THING_KINDS, make_home
 from store.config import load_config
@@ -28,7 +30,7 @@ from tui.progress import watch_indexing, watch_loading, watch_recording
 if TYPE_CHECKING:
     from assistant.answer import Answer
 
-SEED, MINUTES, FPS = 2_000_012, 4, 1.0
+SEED, MINUTES, FPS = 2_000_002, 4, 1.0
 WALLET = "where did I put my wallet?"
 FAMILIES = ("colour", "room", "did_i", "what_on")
 
@@ -76,8 +78,8 @@ def record_morning(store: EpisodicStore) -> list[Narration]:
 
 def choose_questions(narrations: Sequence[Narration]) -> list[Question]:
     """The wallet first, then one of each family, then one about a thing that this home never held."""
-    absent = set(THING_KINDS) - {thing.kind for thing in make_home(SEED).things}
-    asked = write_questions(narrations, absent, Random(SEED))
+    absent = sorted(set(THING_KINDS) - {thing.kind for thing in make_home(SEED).things})
+    asked = GrammarWriter(untouched=(), unseen=absent).write(narrations, Random(SEED))
     answerable = [question for question in asked if question.answerable]
     wallet = next(q for q in answerable if q.family == "where_put" and "wallet" in q.text)
     others = [next(q for q in answerable if q.family == family) for family in FAMILIES]

@@ -1,16 +1,15 @@
 """Where cameras and models meet for the sake of models: simulated homes to train nano on and to examine it in.
 
-The rooms below do not know each other, so this file renders for the trainer, and records and indexes homes, with the
-real recorder and the real store, for the examination. It does not know how anything is learned or scored.
+The rooms below do not know each other, so this file renders for the trainer, and for the examination it records homes
+with the real recorder and the real store, and writes the questions that can be asked about them. It does not know how
+anything is learned or scored.
 """
 
-import os
-import tempfile
-import time
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
-from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -19,10 +18,12 @@ from store.config import Capture
 
 if TYPE_CHECKING:
     from assistant.checkpoints import Checkpoint
-    from assistant.evaluation.homes import Outcome, Probe
+    from assistant.evaluation.homes import Examined
+    from assistant.training.data_engine import Narration, Question
 
-EXAMINED_MINUTES = 3.0
 DOMAIN_HOMES, DOMAIN_MINUTES, DOMAIN_FPS = 40, 2.0, 0.2
+CONFIDENCE_HOMES, CONFIDENCE_SEEDS = 40, 500  # how many, and how far behind the first validation seed
+ASKED_PLACES = 4  # surfaces of a home that are asked for in vain
 
 
 def train_nano(out: Path, work: Path, processes: int) -> None:
@@ -38,6 +39,7 @@ def train_nano(out: Path, work: Path, processes: int) -> None:
 
     nano.train_nano(render, out, work, recipe, print)
     learn_domain(out)
+    learn_confidence(out, work / "validation")
 
 
 def learn_domain(folder: Path) -> None:
@@ -58,60 +60,81 @@ def learn_domain(folder: Path) -> None:
     Domain.fit(grain_of(pictures)).save(folder)
 
 
-def evaluate_homes(checkpoint: str, homes: int, first_seed: int, progress: Callable[[int], None]) -> dict[str, object]:
-    """Examine a checkpoint on `homes` homes from `first_seed` on; homes are shared out over the machine's cores."""
-    from assistant import checkpoints
-    from assistant.evaluation.homes import summarise
+def learn_confidence(folder: Path, work: Path) -> None:
+    """Fit the confidence of a checkpoint on what it answers about homes in which nothing else was learned."""
+    from assistant.confidence import save_calibration
+    from assistant.training.recipe import VALIDATION_SEED
+    from tui.examination import evaluate_homes
 
-    began = time.monotonic()
-    config = checkpoints.load(checkpoint).model.config
-    cores = len(os.sched_getaffinity(0))
-    work = [(checkpoint, seed) for seed in range(first_seed, first_seed + homes)]
-    outcomes, probes = [], []
-    with ProcessPoolExecutor(cores, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
-        for home_outcomes, home_probes in pool.map(_examine_home, work):
-            outcomes += home_outcomes
-            probes += home_probes
-            progress(1)
-    return {
-        "checkpoint": checkpoint,
-        "homes": homes,
-        "first_seed": first_seed,
-        **summarise(outcomes, probes),
-        "k": config.selected,
-        "alpha": config.exploration,
-        "seconds": round(time.monotonic() - began, 1),
-    }
+    found = evaluate_homes(str(folder), CONFIDENCE_HOMES, VALIDATION_SEED + CONFIDENCE_SEEDS, None, work)
+    save_calibration(folder, *found["calibration"]["fit"])
 
 
-def _one_thread() -> None:
-    import torch
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A simulated home of one seed, worn for so many minutes, and the folder that its recording belongs into."""
 
-    torch.set_num_threads(1)
+    seed: int
+    minutes: float
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return f"home{self.seed}"
+
+    @property
+    def truth(self) -> Path:
+        """Its narrations, which are there once the recording is whole."""
+        return self.folder / "narrations.csv"
+
+    def narrations(self) -> "list[Narration]":
+        from assistant.training.narrations import read_narrations
+
+        return read_narrations(self.truth).get(self.name, [])
+
+    @contextmanager
+    def opened(self, checkpoint: str) -> "Iterator[Examined]":
+        """Its memory, indexed by a checkpoint (a name or a folder), until it is closed again."""
+        from assistant.evaluation.homes import Examined
+        from store.episodic import EpisodicStore
+
+        with EpisodicStore.open(self.folder / "memory", create=False) as store:
+            yield Examined(store, self.narrations(), loaded(checkpoint))
 
 
 @cache
-def _loaded(name: str) -> "Checkpoint":
-    from assistant import checkpoints
+def loaded(name_or_folder: str) -> "Checkpoint":
+    """A checkpoint, once a process."""
+    from assistant.checkpoints import load
 
-    return checkpoints.load(name)
+    return load(name_or_folder)
 
 
-def _examine_home(work: tuple[str, int]) -> "tuple[list[Outcome], list[Probe]]":
-    """Record, index and examine one home."""
-    from assistant.evaluation.homes import Examined, examine, probe
-    from assistant.indexer import catch_up
-    from assistant.training.data_engine import read_narrations
+def record_home(home: Home) -> None:
+    """Record a home with the real recorder, unless its recording is whole; the truth beside it is written last."""
     from device.recorder import record
     from device.simulated.camera import SimulatedCamera
-    from device.simulated.home import THING_KINDS
     from store.episodic import EpisodicStore
 
-    name, seed = work
-    checkpoint, settings, rng = _loaded(name), Capture(), Random(f"examination {seed}")
-    with tempfile.TemporaryDirectory() as folder, EpisodicStore.open(Path(folder) / "memory") as store:
-        truth = Path(folder) / "narrations.csv"
-        record(store, SimulatedCamera(seed, EXAMINED_MINUTES, settings.fps, narrations=truth), settings)
-        catch_up(store, checkpoint)
-        home = Examined(store, read_narrations(truth)[f"home{seed}"], checkpoint)
-        return list(examine(home, THING_KINDS, rng)), list(probe(home, THING_KINDS, rng))
+    if home.truth.exists():
+        return
+    shutil.rmtree(home.folder, ignore_errors=True)
+    home.folder.mkdir(parents=True)
+    settings, draft = Capture(), home.truth.with_suffix(".draft")
+    with EpisodicStore.open(home.folder / "memory") as store:
+        record(store, SimulatedCamera(home.seed, home.minutes, settings.fps, narrations=draft), settings)
+    draft.rename(home.truth)
+
+
+def write_questions(home: Home) -> "list[Question]":
+    """All questions about a recorded home, in vain or not, from its narrations alone; the same every time."""
+    from assistant.training.grammar import GrammarWriter
+    from device.simulated.camera import FIRST_MORNING
+    from device.simulated.home import THING_KINDS, make_home
+
+    rng, made = Random(f"examination {home.seed}"), make_home(home.seed)
+    unseen = [kind for kind in THING_KINDS if kind not in {thing.kind for thing in made.things}]
+    places = [made.place_name(i) for i, piece in enumerate(made.furniture) if piece.shape.surface_m is not None]
+    began_s = (FIRST_MORNING - FIRST_MORNING.replace(hour=0)).total_seconds()
+    writer = GrammarWriter(THING_KINDS, unseen, rng.sample(places, ASKED_PLACES), began_s)
+    return writer.write(home.narrations(), rng)

@@ -2,19 +2,22 @@
 
     refusals         of all "not seen", how many rightly; of all unanswerable questions, how many refused
     reliability      confidence against the share of right answers, and the expected calibration error
-    fit_calibration  two numbers that map raw confidence to the chance of being right, fitted on validation outcomes
-    calibrated       that map, which never changes the order of two confidences
+    fit_calibration  the two numbers of assistant/confidence.py, fitted on validation outcomes
+    summarise_calibration  what an examination found of a calibrated checkpoint, as plain values
 
 This file does not know questions, answers or models: arrays of n outcomes in, numbers out.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from assistant.confidence import calibrated, logit, sigmoid
+
 BINS = 10
-EDGE = 1e-6  # confidences nearer to 0 or 1 than this are taken as this near: their logit is not finite
 RIDGE = 1e-6  # keeps the curvature invertible where all confidences are alike
 
 
@@ -37,6 +40,16 @@ class Reliability:
     confidence: np.ndarray
     right: np.ndarray
     ece: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; None for NaN."""
+        shares = {name: _plain(getattr(self, name)) for name in ("confidence", "right")}
+        return {"counts": self.counts.tolist(), **shares, "ece": round(self.ece, 4)}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "Reliability":
+        arrays = {name: np.array(record[name], float) for name in ("counts", "confidence", "right")}
+        return cls(**arrays, ece=record["ece"])
 
 
 def refusals(refused: ArrayLike, unanswerable: ArrayLike) -> Refusals:
@@ -66,16 +79,29 @@ def fit_calibration(confidence: ArrayLike, right: ArrayLike) -> tuple[float, flo
     if not len(hit):
         raise ValueError("no outcomes to fit a calibration on")
     targets = np.where(hit, (hit.sum() + 1) / (hit.sum() + 2), 1 / ((~hit).sum() + 2))
-    inputs = np.stack([_logit(confidence), np.ones(len(hit))], axis=1)  # (n, 2)
+    inputs = np.stack([logit(confidence), np.ones(len(hit))], axis=1)  # (n, 2)
     a, b = _logistic_fit(inputs, targets)
     if a < 0:  # surer answers were right less often: the best map that keeps the order is a constant
-        a, b = 0.0, _logit(targets.mean())
+        a, b = 0.0, logit(targets.mean())
     return float(a), float(b)
 
 
-def calibrated(confidence: ArrayLike, a: float, b: float) -> np.ndarray:
-    """Raw confidence of any shape -> the chance of being right."""
-    return _sigmoid(a * _logit(confidence) + b)
+def summarise_calibration(confidence: ArrayLike, right: ArrayLike, numbers: Sequence[float]) -> dict[str, object]:
+    """Reliability of the confidences (n,) that were given, and of the raw ones behind them, as plain values.
+
+    `numbers` are the checkpoint's (a, b), `fit` those that these very outcomes would give it: of use where the homes
+    are for validation. A map to one constant (a = 0) hides what was raw. ValueError without outcomes.
+    """
+    a, b = numbers
+    found: dict[str, object] = {"numbers": [a, b], "calibrated": reliability(confidence, right).to_json()}
+    if a:
+        raw = calibrated(confidence, 1 / a, -b / a)
+        found |= {"raw": reliability(raw, right).to_json(), "fit": list(fit_calibration(raw, right))}
+    return found
+
+
+def _plain(shares: np.ndarray) -> list[float | None]:
+    return [None if np.isnan(share) else round(float(share), 4) for share in shares]
 
 
 def _logistic_fit(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -83,7 +109,7 @@ def _logistic_fit(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
     weights = np.zeros(inputs.shape[1])
     step = np.ones_like(weights)
     while np.abs(step).max() > 1e-10:
-        chances = _sigmoid(inputs @ weights)
+        chances = sigmoid(inputs @ weights)
         slope = inputs.T @ (chances - targets) + RIDGE * weights
         curvature = (inputs.T * (chances * (1 - chances))) @ inputs + RIDGE * np.eye(len(weights))
         step = np.linalg.solve(curvature, slope)
@@ -97,12 +123,3 @@ def _logistic_fit(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
 def _loss(weights: np.ndarray, inputs: np.ndarray, targets: np.ndarray) -> float:
     scores = inputs @ weights
     return float((np.logaddexp(0, scores) - targets * scores).sum() + RIDGE / 2 * weights @ weights)
-
-
-def _logit(chance: ArrayLike) -> np.ndarray:
-    within = np.clip(np.asarray(chance, float), EDGE, 1 - EDGE)
-    return np.log(within) - np.log1p(-within)
-
-
-def _sigmoid(score: np.ndarray) -> np.ndarray:
-    return np.exp(-np.logaddexp(0, -score))

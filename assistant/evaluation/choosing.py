@@ -9,14 +9,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
+from torch import Tensor
 
 from assistant import prompt
 from assistant.checkpoints import Checkpoint
 from assistant.evaluation.egomemoria import MultipleChoice
+from assistant.evaluation.reading import weigh
 from assistant.vision import pixels
 
-LookUp = Callable[[MultipleChoice], tuple[list[np.ndarray], list[prompt.Shown]]]
+LookUp = Callable[[MultipleChoice], tuple[Tensor, Sequence[prompt.Shown]]]  # visual tokens (k, T, C), and their clocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,42 +28,34 @@ class Examination:
     blind: np.ndarray
 
 
-@torch.inference_mode()
 def score_options(
-    checkpoint: Checkpoint,
-    question: str,
-    options: Sequence[str],
-    images: Sequence[np.ndarray],
-    shown: Sequence[prompt.Shown],
+    checkpoint: Checkpoint, visual: Tensor, shown: Sequence[prompt.Shown], choices: Sequence[MultipleChoice]
 ) -> np.ndarray:
-    """The log-likelihood of each option (O,) as the whole answer to the question about these frames, or about none."""
-    model, tokenizer = checkpoint.model, checkpoint.tokenizer
-    visual = model.encode_frames(pixels(images, model.config.picture_px))  # (k, T, C)
-    pieces = prompt.fallback_pieces(question, shown, model.config.transcript_words)
-    asked = model.embed(prompt.tokenise(pieces, tokenizer), visual)  # (L, C)
-    answers = [prompt.token_ids(option + prompt.TURN_END, tokenizer) for option in options]
-    logits = model.answer_logits([asked] * len(answers), answers)  # (A_o, vocabulary) each
-    # Summed, not averaged over tokens: with the end of the turn this is the probability of saying exactly that, which
-    # is what the options compete for. A mean would favour long names, of which the later words follow from the first.
-    likelihoods = [
-        scores.float().log_softmax(dim=-1)[range(len(ids)), ids].sum()
-        for scores, ids in zip(logits, answers, strict=True)
-    ]
-    return torch.stack(likelihoods).cpu().numpy()
+    """The log-likelihood (Q, O) of each option as the whole answer to its question about the same frames, or none.
+
+    Summed, not averaged over tokens: with the end of the turn this is the probability of saying exactly that, which is
+    what the options compete for. A mean would favour long names, of which the later words follow from the first.
+    """
+    weighed = weigh(checkpoint, visual, shown, [(choice.question, choice.options) for choice in choices])
+    return np.array([[option.log_chance for option in options] for options in weighed])
 
 
 def answer_choices(checkpoint: Checkpoint, choices: Sequence[MultipleChoice], look_up: LookUp) -> np.ndarray:
     """Whether the likeliest option of each question (Q,) is the right one, given the frames that `look_up` finds."""
-    right = [
-        int(score_options(checkpoint, choice.question, choice.options, *look_up(choice)).argmax()) == choice.gold
-        for choice in choices
-    ]
-    return np.array(right, dtype=bool)
+    scores = [score_options(checkpoint, *look_up(choice), [choice])[0] for choice in choices]
+    return _right(scores, choices)
+
+
+def answer_blind(checkpoint: Checkpoint, choices: Sequence[MultipleChoice]) -> np.ndarray:
+    """The same (Q,) without any frame, read at once."""
+    none = checkpoint.model.encode_frames(pixels([], checkpoint.model.config.picture_px))  # (0, T, C)
+    return _right(list(score_options(checkpoint, none, [], choices)), choices)
 
 
 def examine_choices(checkpoint: Checkpoint, choices: Sequence[MultipleChoice], look_up: LookUp) -> Examination:
     """Each question answered with the frames that `look_up` finds for it, and blind."""
-    return Examination(
-        right=answer_choices(checkpoint, choices, look_up),
-        blind=answer_choices(checkpoint, choices, lambda choice: ([], [])),
-    )
+    return Examination(answer_choices(checkpoint, choices, look_up), answer_blind(checkpoint, choices))
+
+
+def _right(scores: Sequence[np.ndarray], choices: Sequence[MultipleChoice]) -> np.ndarray:
+    return np.array([int(s.argmax()) == choice.gold for s, choice in zip(scores, choices, strict=True)], dtype=bool)

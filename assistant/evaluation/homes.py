@@ -1,178 +1,210 @@
-"""Does it answer? Questions about recorded simulated homes, with the truth beside them.
+"""One recorded home under examination, and what every way of looking answers about it.
 
-Every question of a home is answered four ways from the same memory: by the pointer's choice of frames (the path a
-user takes), by k frames spread evenly, by the true key frames (oracle), and by no frame at all (blind). Two probes ask
-whether answers rest on the frames: in the swap probe two events are shown and one is asked; in the absent probe the
-asked thing is not among the frames shown.
+Questions of a home are answered from one memory by the pointer's choice of frames (recollect, the path a user takes),
+by the same number of frames chosen in other ways (baselines.py), by the true key frames (oracle) and by no frame at all
+(blind). Two controls of the same size may be asked beside it: one tuned on evenly spread frames, which sees those, and
+one tuned on text alone, which sees nothing.
 
-A day is an indexed memory and its narrations. This file does not know how days are made or how results are printed.
+A home is an indexed memory and its narrations. This file does not know how homes are made, who chose the questions or
+what becomes of the outcomes. N frames, k of them shown, T tokens, C and D widths.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from random import Random
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from assistant import prompt
+from assistant.answer import propose
 from assistant.checkpoints import Checkpoint
-from assistant.indexer import decode
+from assistant.domain import grain_of
+from assistant.evaluation.baselines import BASELINES
+from assistant.evaluation.reading import same_answer, weigh
+from assistant.indexer import KEYFRAMES_A_PASS, decode, embed
 from assistant.pointer import exploration_grid
-from assistant.recollection import Recollected, Selected, answer_from, recollect
-from assistant.training.data_engine import Narration, Question, key_frames, write_questions
+from assistant.recollection import Recollected, Seen, Selected, recollect
+from assistant.training.data_engine import Narration, Question, key_frames
+from assistant.vision import pixels
 from store.episodic import EpisodicStore
 
-QUESTIONS_A_HOME = 8
-PROBES_A_HOME = 2
-FRAMES_AN_EVENT = 3
-WAYS = ("pointer", "uniform", "oracle", "blind")
+POINTER, UNIFORM, ORACLE, BLIND = "pointer", "uniform", "oracle", "blind"
+TUNED_ON_UNIFORM, TEXT_ONLY = "tuned on uniform", "text-only"
+OWN = "own"
+Look = tuple[str, tuple[int, ...]]  # who looks (OWN, or a control's name), at which frames
+
+
+class Examined:
+    """A home's frames in time order, and what `checkpoint` makes of them; pictures are read once a checkpoint.
+
+    `times_s` (N,) count from the beginning of the recording, `clocks` (N,) are the wearer's; `compressed` (N, C) and
+    `recall` (N, D) are the store's embeddings.
+    """
+
+    def __init__(self, store: EpisodicStore, narrations: Sequence[Narration], checkpoint: Checkpoint) -> None:
+        self.narrations, self.checkpoint = narrations, checkpoint
+        embedded = dict(_catch_up(store, checkpoint))
+        self._store, self._keyframes = store, store.keyframes_by_id(store.indexed_ids(checkpoint.key))
+        self._places = {keyframe.id: i for i, keyframe in enumerate(self._keyframes)}
+        (session,) = store.sessions()
+        self.times_s = [keyframe.captured_at - session.started_at for keyframe in self._keyframes]
+        self.clocks = [f"{keyframe.local_time:%H:%M:%S}" for keyframe in self._keyframes]
+        self.compressed = torch.from_numpy(store.compressed(checkpoint.key, list(self._places)))
+        ids, recall = store.embeddings(checkpoint.key).recall_from(0)
+        self.recall = np.asarray(recall[np.argsort(ids)], np.float32)
+        self._visual = {(checkpoint.key, self._places[each]): tokens for each, tokens in embedded.items()}
+        self._grain: dict[int, np.ndarray] = {}
+
+    def __len__(self) -> int:
+        return len(self.times_s)
+
+    def picture(self, index: int) -> np.ndarray:
+        """RGB (H, W, 3) uint8 as it was recorded."""
+        return decode(self._store.jpeg(self._keyframes[index]))
+
+    def shown(self, indices: Sequence[int]) -> list[prompt.Shown]:
+        return [prompt.Shown(self.clocks[i]) for i in indices]
+
+    @torch.inference_mode()
+    def visual(self, indices: Sequence[int], checkpoint: Checkpoint | None = None) -> Tensor:
+        """Visual tokens (k, T, C) of these frames, as this home's checkpoint or another one sees them."""
+        seer = checkpoint or self.checkpoint
+        fresh = [i for i in dict.fromkeys(indices) if (seer.key, i) not in self._visual]
+        pictures = pixels([self.picture(i) for i in fresh], seer.model.config.picture_px)
+        encoded = seer.model.encode_frames(pictures)
+        self._visual.update(zip(((seer.key, i) for i in fresh), encoded, strict=True))
+        return torch.stack([self._visual[seer.key, i] for i in indices]) if len(indices) else encoded
+
+    def look(self, indices: Sequence[int]) -> Seen:
+        """What recollect asks for, as `see` gives it."""
+        domain = self.checkpoint.domain
+        for i in indices if domain else ():
+            if i not in self._grain:
+                self._grain[i] = grain_of([self.picture(i)])[0]
+        foreign = domain is not None and domain.is_foreign(np.array([self._grain[i] for i in indices]))
+        return Seen(self.visual(indices), self.shown(indices), foreign)
+
+    def candidates(self, question: str) -> list[int]:
+        """The frames that recall proposes, in time order: all of a short home's."""
+        return [self._places[each] for each in propose(self._store, self.checkpoint, question)]
+
+    def glimpse(self, question: str) -> tuple[list[int], Tensor]:
+        """The candidates, and the pointer's score of each."""
+        at = self.candidates(question)
+        ids = prompt.token_ids(prompt.glimpse_text(question), self.checkpoint.tokenizer)
+        return at, self.checkpoint.model.glimpse(self.compressed[at], ids).cpu()
+
+    def similarity(self, question: str) -> np.ndarray:
+        """The cosine (N,) of the question to every frame in the recall encoder's space."""
+        return self.recall @ self.checkpoint.recall.encode_question(question)
+
+    def keys(self, question: Question) -> list[int]:
+        """The frames that the answer rests on."""
+        return key_frames(question, self.narrations, self.times_s)
+
+
+def _catch_up(store: EpisodicStore, checkpoint: Checkpoint) -> Iterator[tuple[int, Tensor]]:
+    """Index as a user's memory is indexed, and keep what is seen on the way: keyframe ids and visual tokens (T, C)."""
+    while keyframes := store.unindexed(checkpoint.key, KEYFRAMES_A_PASS):
+        for keyframe, tokens in zip(keyframes, embed(store, checkpoint, keyframes), strict=True):
+            yield keyframe.id, tokens
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One question: whether each way's answer was exactly right, and how many key frames were among the k."""
+    """One question: whether each way's answer is exactly right (`right`), and rests on a key frame, too (`grounded`).
+
+    Nothing has to be seen to refuse rightly. `said`, `seen`, `confidence` and `seconds` are the pointer's. The recalls
+    are shares of the key frames among the k looked at, of as many as fit.
+    """
 
     family: str
+    question: str
     answer: str
+    answerable: bool
     right: dict[str, bool]
-    said_not_seen: bool
+    grounded: dict[str, bool]
+    said: str
+    seen: bool
+    confidence: float
     recall_at_k: float
     recall_at_k_uniform: float
-
-    @property
-    def answerable(self) -> bool:
-        return self.right.keys() >= set(WAYS)
+    seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """One probe question: it named its own place, the other event's place, or said that it was not seen."""
-
-    kind: str
-    own: bool
-    other: bool
-    not_seen: bool
+def examine(home: Examined, questions: Sequence[Question], controls: Mapping[str, Checkpoint]) -> list[Outcome]:
+    """Each question asked in every way; those whose answer no recorded frame shows are left out."""
+    asked = [question for question in questions if not question.answerable or home.keys(question)]
+    looks = [_looks(home, question, controls) for question in asked]
+    said = _weigh(home, asked, looks, {OWN: home.checkpoint, **controls})
+    return [_ask(home, *each) for each in zip(asked, looks, said, strict=True)]
 
 
-class Examined:
-    """One home under examination: its candidates, their pictures, and the checkpoint that is asked."""
-
-    def __init__(self, store: EpisodicStore, narrations: Sequence[Narration], checkpoint: Checkpoint) -> None:
-        keyframes = store.keyframes_by_id(store.indexed_ids(checkpoint.key))
-        began_at = store.sessions()[0].started_at
-        self.checkpoint, self.narrations = checkpoint, narrations
-        self.times_s = [keyframe.captured_at - began_at for keyframe in keyframes]
-        self.compressed = torch.from_numpy(store.compressed(checkpoint.key, [k.id for k in keyframes]))
-        self._store, self._keyframes = store, keyframes
-
-    def look(self, indices: Sequence[int]) -> tuple[list[np.ndarray], list[prompt.Shown]]:
-        chosen = [self._keyframes[i] for i in indices]
-        images = [decode(self._store.jpeg(keyframe)) for keyframe in chosen]
-        return images, [prompt.Shown(f"{keyframe.local_time:%H:%M:%S}") for keyframe in chosen]
-
-    def answer(self, question: str, indices: Sequence[int]) -> Recollected:
-        """What is answered from just these frames."""
-        *_, last = answer_from(self.checkpoint, question, *self.look(sorted(indices)))
-        assert isinstance(last, Recollected)
-        return last
-
-    def frames_of(self, narration: int) -> list[int]:
-        """The middle frames of an act, where the hand is at work, at most FRAMES_AN_EVENT."""
-        span = self.narrations[narration]
-        middle = (span.start_s + span.end_s) / 2
-        within = [i for i, at_s in enumerate(self.times_s) if span.start_s <= at_s <= span.end_s]
-        return sorted(sorted(within, key=lambda i: abs(self.times_s[i] - middle))[:FRAMES_AN_EVENT])
+def _looks(home: Examined, question: Question, controls: Mapping[str, Checkpoint]) -> dict[str, Look]:
+    """Every way but the pointer's own."""
+    k, similarity, keys = home.checkpoint.model.config.selected, home.similarity(question.text), home.keys(question)
+    looks = {way: (OWN, tuple(pick(similarity, k).tolist())) for way, pick in BASELINES.items()}
+    looks[BLIND] = OWN, ()
+    if question.answerable:
+        looks[ORACLE] = OWN, tuple(keys[i] for i in exploration_grid(len(keys), k).tolist())
+    if UNIFORM in controls:
+        looks[TUNED_ON_UNIFORM] = UNIFORM, looks[UNIFORM][1]
+    if TEXT_ONLY in controls:
+        looks[TEXT_ONLY] = TEXT_ONLY, ()
+    return looks
 
 
-def examine(home: Examined, kinds: Sequence[str], rng: Random) -> Iterator[Outcome]:
-    """Ask up to QUESTIONS_A_HOME questions, a quarter of them unanswerable, each in every way."""
-    asked = write_questions(home.narrations, kinds, rng)
-    present = [q for q in asked if q.answerable and key_frames(q, home.narrations, home.times_s)]
-    absent = [q for q in asked if not q.answerable]
-    for question in present[: QUESTIONS_A_HOME * 3 // 4] + absent[: QUESTIONS_A_HOME // 4]:
-        yield _ask(home, question)
+def _weigh(
+    home: Examined,
+    asked: Sequence[Question],
+    looks: Sequence[Mapping[str, Look]],
+    checkpoints: Mapping[str, Checkpoint],
+) -> list[dict[str, bool]]:
+    """Which ways say the right answer to each question. What is asked of the same frames is read together."""
+    together: dict[Look, list[tuple[int, str]]] = defaultdict(list)
+    for number, ways in enumerate(looks):
+        for way, look in ways.items():
+            together[look].append((number, way))
+    right: list[dict[str, bool]] = [{} for _ in asked]
+    for (name, frames), askers in together.items():
+        checkpoint = checkpoints[name]
+        texts = [(asked[number].text, [asked[number].answer]) for number, _ in askers]
+        weighed = weigh(checkpoint, home.visual(frames, checkpoint), home.shown(frames), texts)
+        for (number, way), (answer,) in zip(askers, weighed, strict=True):
+            right[number][way] = answer.said
+    return right
 
 
-def _ask(home: Examined, question: Question) -> Outcome:
-    config = home.checkpoint.model.config
+def _ask(home: Examined, question: Question, looks: Mapping[str, Look], right: Mapping[str, bool]) -> Outcome:
+    """The way a user takes, beside the others."""
+    began, at = time.monotonic(), home.candidates(question.text)
     selected: tuple[int, ...] = ()
-    answered = Recollected("", False, 0.0, False)
-    for step in recollect(home.checkpoint, question.text, home.compressed, home.look):
+    answered = Recollected("", seen=False, confidence=0.0, foreign=False)
+    for step in recollect(
+        home.checkpoint, question.text, home.compressed[at], lambda chosen: home.look([at[i] for i in chosen])
+    ):
         if isinstance(step, Selected):
-            selected = step.indices
+            selected = tuple(at[i] for i in step.indices)
         elif isinstance(step, Recollected):
             answered = step
-    right = {"pointer": _same(answered.text, question.answer)}
-    if not question.answerable:
-        return Outcome(question.family, question.answer, right, not answered.seen, 0.0, 0.0)
-    keys = key_frames(question, home.narrations, home.times_s)
-    grid = exploration_grid(len(home.times_s), config.selected).tolist()
-    spread = [keys[i] for i in exploration_grid(len(keys), config.selected).tolist()]
-    for way, frames in (("uniform", grid), ("oracle", spread), ("blind", [])):
-        right[way] = _same(home.answer(question.text, frames).text, question.answer)
-    reachable = min(config.selected, len(keys))
+    frames = {POINTER: selected, **{way: each for way, (_, each) in looks.items()}}
+    hits = {POINTER: same_answer(answered.text, question.answer), **{way: right[way] for way in looks}}
+    keys = set(home.keys(question))
+    reachable = min(home.checkpoint.model.config.selected, len(keys)) or 1
     return Outcome(
-        question.family,
-        question.answer,
-        right,
-        not answered.seen,
-        len(set(selected) & set(keys)) / reachable,
-        len(set(grid) & set(keys)) / reachable,
+        family=question.family,
+        question=question.text,
+        answer=question.answer,
+        answerable=question.answerable,
+        right=hits,
+        grounded={way: hit and (not keys or not keys.isdisjoint(frames[way])) for way, hit in hits.items()},
+        said=answered.text,
+        seen=answered.seen,
+        confidence=answered.confidence,
+        recall_at_k=len(keys.intersection(frames[POINTER])) / reachable,
+        recall_at_k_uniform=len(keys.intersection(frames[UNIFORM])) / reachable,
+        seconds=round(time.monotonic() - began, 3),
     )
-
-
-def probe(home: Examined, kinds: Sequence[str], rng: Random) -> Iterator[Probe]:
-    """Swap and absent probes on pairs of put-down events of different things in different places."""
-    puts = [q for q in write_questions(home.narrations, kinds, rng) if q.family == "where_put" and q.answerable]
-    pairs = [(a, b) for a in puts for b in puts if a.answer != b.answer]
-    for asked, other in rng.sample(pairs, min(PROBES_A_HOME, len(pairs))):
-        own_frames, other_frames = home.frames_of(asked.support[0]), home.frames_of(other.support[0])
-        if own_frames and other_frames and not set(own_frames) & set(other_frames):
-            both = home.answer(asked.text, own_frames + other_frames)
-            yield Probe("swap", _same(both.text, asked.answer), _same(both.text, other.answer), not both.seen)
-            without = home.answer(asked.text, other_frames)
-            yield Probe("absent", False, _same(without.text, other.answer), not without.seen)
-
-
-def summarise(outcomes: Sequence[Outcome], probes: Sequence[Probe]) -> dict[str, object]:
-    """Shares of right answers by family and in all; families hold the answerable questions only."""
-    known = [outcome for outcome in outcomes if outcome.answerable]
-    families = {name: _row([o for o in known if o.family == name]) for name in sorted({o.family for o in known})}
-    swap, absent = ([p for p in probes if p.kind == kind] for kind in ("swap", "absent"))
-    said = [o for o in outcomes if o.said_not_seen]
-    unanswerable = [o for o in outcomes if not o.answerable]
-    return {
-        "questions": len(outcomes),
-        "families": families,
-        "all": _row(known),
-        "swap_probe": {"own": _share([p.own for p in swap]), "other": _share([p.other for p in swap])},
-        "absent_probe": _share([p.not_seen for p in absent]),
-        "not_seen": {
-            "precision": _share([not o.answerable for o in said]),
-            "recall": _share([o.said_not_seen for o in unanswerable]),
-        },
-    }
-
-
-def _row(outcomes: Sequence[Outcome]) -> dict[str, float]:
-    """`chance` is what always giving the commonest answer of the family would score."""
-    commonest: Counter[str] = Counter()
-    for family in {o.family for o in outcomes}:
-        commonest[family] = Counter(o.answer for o in outcomes if o.family == family).most_common(1)[0][1]
-    return {
-        "n": len(outcomes),
-        **{way: _share([o.right[way] for o in outcomes]) for way in WAYS},
-        "chance": round(commonest.total() / len(outcomes), 4) if outcomes else 0.0,
-        "recall_at_k": _share([o.recall_at_k for o in outcomes]),
-        "recall_at_k_uniform": _share([o.recall_at_k_uniform for o in outcomes]),
-    }
-
-
-def _share(values: Sequence[float]) -> float:
-    return round(float(np.mean(values)), 4) if len(values) else 0.0
-
-
-def _same(said: str, wanted: str) -> bool:
-    return said.casefold().strip(" .") == wanted.casefold().strip(" .")

@@ -24,7 +24,7 @@ import torch
 
 from assistant import prompt
 from assistant.checkpoints import Checkpoint
-from assistant.recollection import Recollected, Selected, recollect
+from assistant.recollection import Recollected, Seen, Selected, recollect, see
 from assistant.training.data_engine import Narration
 from store.embeddings import Embeddings
 from store.index import RecallIndex
@@ -172,9 +172,9 @@ def _ask(checkpoint: Checkpoint, needle: Needle, pool: Footage, day: np.ndarray,
     rows = day[places]
     is_needle = rows < len(needle.footage)
 
-    def look(chosen: Sequence[int]) -> tuple[list[np.ndarray], list[prompt.Shown]]:
+    def look(chosen: Sequence[int]) -> Seen:
         shown = [prompt.Shown(clock(int(places[i]), len(day))) for i in chosen]
-        return [pool.picture(int(rows[i])) for i in chosen], shown
+        return see(checkpoint, [pool.picture(int(rows[i])) for i in chosen], shown)
 
     compressed = torch.from_numpy(pool.compressed[rows])
     selected, said = 0, ""

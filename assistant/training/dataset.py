@@ -105,12 +105,12 @@ class Day:
 
         A thing in the hand in any of the frames was touched, whatever is narrated.
         """
-        shown, held = self.in_view[frames].any(axis=0), set(self.held[frames].tolist())
+        shown, held = self.in_view[frames].T, set(self.held[frames].tolist())
         here = {event.thing for event in self.events if event.thing in self.things}
         others = [kind for kind in self.things if kind not in here]
         asked = [*sorted(here), *rng.sample(others, min(OTHER_KINDS, len(others)))]
         untouched = [kind for kind in asked if self.things.index(kind) + 1 not in held]
-        unseen = [kind for kind, seen in zip(self.things, shown, strict=True) if not seen]
+        unseen = [kind for kind, seen in zip(self.things, shown, strict=True) if not seen.any()]
         return GrammarWriter(untouched, rng.sample(unseen, min(OTHER_KINDS, len(unseen))), self._places(rng), began_s)
 
     @property
@@ -172,4 +172,6 @@ def proof_frames(episode: Episode, narration: Narration) -> list[int]:
 
 def decode(jpeg: np.ndarray) -> np.ndarray:
     """A stored JPEG -> RGB uint8 (P, P, 3)."""
-    return cv2.cvtColor(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    picture = cv2.imdecode(jpeg, cv2.IMREAD_COLOR)
+    assert picture is not None, "a stored JPEG is whole"
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)

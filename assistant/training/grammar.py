@@ -1,8 +1,8 @@
 """The grammar: questions about simulated days, written from their events without any model.
 
 Every family asks only what its events decide: a thing that was moved twice is asked for by its last place, a surface by
-the one thing that still lies on it. Each family also asks in vain, of what was never handled and of what was handled the
-other way (the wrong verb), and the right answer to that is that it was not seen.
+the one thing that still lies on it. Each family also asks in vain, of what was never handled and of what was handled
+the other way (the wrong verb), and the right answer to that is that it was not seen.
 
 This file does not know frames, and of a film nothing but its narrations.
 """
@@ -62,11 +62,11 @@ FIXTURE_ACTS = ("close the fridge", "close the drawer", "turn off the tap", "tur
 # asked in vain of things that were never handled, and how readily: families that few events answer are rarely asked in
 # vain either. What a film may show without a word of it is asked only of things that it does not show.
 _OF_UNTOUCHED = {
-    "where_put/put": 4, "where_picked_up": 4, "last_seen": 1, "room/put": 3, "hand/put": 2, "hand/picked_up": 2,
+    "where_put/put": 4, "where_picked_up": 4, "room/put": 3, "hand/put": 2, "hand/picked_up": 2,
     "after/put": 1, "after/picked_up": 1, "before/put": 1, "before/picked_up": 1, "how_many/put": 2,
     "how_many/picked_up": 2, "when/put": 2, "when/picked_up": 2, "ever/touched": 4, "first_last/first_place": 1,
 }  # fmt: skip
-_OF_UNSEEN = ("where_put/is", "room/is", "colour", "colour", "ever/seen", "ever/seen")
+_OF_UNSEEN = ("where_put/is", "room/is", "last_seen", "colour", "colour", "ever/seen", "ever/seen")
 
 
 def vocabulary_words(vocabulary: Mapping[str, Sequence[str]]) -> list[str]:

@@ -56,7 +56,7 @@ def pointer_loss(kind: PointerLoss, logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def answer_loss(logits: Tensor, target: Tensor, question: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Logits (P, vocabulary), targets (P,), whose question each is (P,), weights (Q,) -> loss, all tokens right (Q,)."""
+    """Logits (P, vocabulary), targets (P,), whose question each is (P,), weights (Q,) -> loss, right or not (Q,)."""
     tokens = cross_entropy(logits.float(), target, reduction="none")
     per_question = _mean_by(tokens, question, len(weight))
     wrong = torch.zeros_like(weight).index_add_(0, question, (logits.argmax(-1) != target).to(weight.dtype))

@@ -63,6 +63,7 @@ def train_nano(render: Render, out: Path, work: Path, recipe: Recipe, say: Calla
     material, features = _read_days(recall, days, device, work)
     log(f"features of {len(features)} frames")
 
+    torch.manual_seed(recipe.seed)  # whether or not the tower was trained in this run
     model = MMEgo(model_config(recipe, tokenizer))
     trainer.prepare(model, recipe)
     model.model.vision_tower.load_state_dict(recall.vision_model.state_dict())
@@ -70,14 +71,16 @@ def train_nano(render: Render, out: Path, work: Path, recipe: Recipe, say: Calla
     encoder = RecallEncoder(recall.cpu(), tokenizer)
 
     def run(stages: Sequence[Stage]) -> None:
-        learner = Trainer(model.to(device), tokenizer, material, features, recipe, log, _workers())
+        there = model.to(device)  # type: ignore[arg-type]  # transformers wraps it untyped
+        learner = Trainer(there, tokenizer, material, features, recipe, log, _workers())
         for stage in stages:
             learner.run(stage, work / f"{stage.name}.pt")
 
     def write(folder: Path) -> None:
         checkpoints.save(folder, model.cpu(), tokenizer, encoder)
         (folder / "recipe.json").write_text(json.dumps(dataclasses.asdict(recipe), indent=2) + "\n")
-        log(f"checkpoint written: {sum(f.stat().st_size for f in (*folder.glob('*.safetensors'), *folder.glob('recall/*.safetensors'))) / 1e6:.1f} MB")
+        weights = [*folder.glob("*.safetensors"), *folder.glob("recall/*.safetensors")]
+        log(f"checkpoint written: {sum(file.stat().st_size for file in weights) / 1e6:.1f} MB")
 
     first, *others = recipe.stages
     run([first])
@@ -172,7 +175,8 @@ def _read_days(
                 patches = tower(pixel_values, output_hidden_states=True).hidden_states[-1]
             features[row : row + len(part)] = patches.half()
             row += len(part)
-    finished.touch()
+    if device.type == "cpu":
+        finished.touch()
     return days, features
 
 
@@ -241,6 +245,7 @@ def model_config(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> MMEgoCon
         candidates=recipe.candidates,
         selected=recipe.selected,
         exploration=recipe.exploration,
+        least_share=recipe.least_share,
         answer_tokens=16,
         not_seen_text=NOT_SEEN.lower(),
     )

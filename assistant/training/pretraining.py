@@ -155,7 +155,7 @@ def pretrain(
     if device.type == "cpu":
         model.vision_model.set_attn_implementation("eager")  # over 100 patches the fused backward takes longer there
     targets = DenseTargets(config.vision_config.hidden_size, pictures.vocabulary)
-    model, targets = model.to(device), targets.to(device)
+    model, targets = model.to(device), targets.to(device)  # type: ignore[arg-type]  # transformers wraps it untyped
     parameters = [*model.parameters(), *targets.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=recipe.tower_lr, weight_decay=0.05, betas=(0.9, 0.98))
     begin = _resume(checkpoint, model, targets, optimiser, device)

@@ -68,12 +68,14 @@ class Recipe:
     projector_lr_share: float = 0.2
     pointer_loss: PointerLoss = "listwise"
     selected: int = 8
-    exploration: float = 0.1
+    exploration: float = 0.02  # alpha of the finished checkpoint and
+    least_share: float = 0.05  # least share of the best score, both chosen on validation homes
     candidates: int = 300
     attention_weight: float = 0.5
     handled_weight: float = 0.3
     answer_weight: float = 3.0  # its gradients are a third of the pointer's in the layers that both share
     own_choices_share: float = 0.6
+    own_choices_exploration: float = 0.1
     choice_batches: int = 200
 
     warm_up: int = 100

@@ -12,6 +12,7 @@ batches are drawn (batches.py), nor how a checkpoint is used.
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import astuple
 from pathlib import Path
 
 import torch
@@ -72,12 +73,12 @@ class Trainer:
         self._guided_heads = [i * group for i in range(text.num_key_value_heads)]
 
     def run(self, stage: Stage, saved: Path) -> None:
-        """Train one stage in place; goes on from `saved` where a run was cut off, and is over at once where it ended."""
+        """Train one stage in place; goes on from `saved` where a run was cut off, is over at once where it ended."""
         torch.manual_seed(self._recipe.seed)
         optimiser = self._optimiser()
         begin = self._resume(saved, optimiser)
-        if begin < stage.steps and stage.shown == "own choices" and not self._choices:
-            self._choices = self.choose(stage)
+        if begin < stage.steps and stage.shown == "own choices":
+            self._choices = self._chosen(stage, saved.with_suffix(".choices"))
         self.model.train()
         self.model.model.vision_tower.eval().requires_grad_(False)
         began, running = time.monotonic(), _Averages()
@@ -99,6 +100,12 @@ class Trainer:
                 _save(saved, (step + 1, self.model.state_dict(), self._handled.state_dict(), optimiser.state_dict()))
         self.model.eval()
 
+    def _chosen(self, stage: Stage, saved: Path) -> list[Choice]:
+        """The choices of the model as it was when the stage began, whenever the run goes on."""
+        if not saved.exists():
+            _save(saved, tuple(astuple(choice) for choice in self.choose(stage)))
+        return [Choice(*parts) for parts in torch.load(saved, weights_only=True)]
+
     @torch.inference_mode()
     def choose(self, stage: Stage) -> list[Choice]:
         """What the pointer picks for every question, answerable or not, in many windows."""
@@ -112,13 +119,14 @@ class Trainer:
             for row, day in zip(logits, drawn.day.tolist(), strict=True):
                 number, start, end = spans[day]
                 scores = pointer_scores(row[: end - start])
-                frames = select(scores, self._recipe.selected, self._recipe.exploration).tolist()
+                frames = select(scores, self._recipe.selected, self._recipe.own_choices_exploration).tolist()
                 choices.append(Choice(number, start, end, tuple(frames)))
         return choices
 
     def _step(self, glimpse: Glimpse | None, fallback: Fallback, guided: bool) -> tuple[Tensor, dict[str, Tensor]]:
         """One batch -> the loss, and what the log wants to know."""
-        recipe, measured = self._recipe, {}
+        recipe = self._recipe
+        measured: dict[str, Tensor] = {}
         loss = torch.zeros((), device=self.model.device)
         with self._half():
             if glimpse:

@@ -180,7 +180,7 @@ class Home:
 
 
 def make_home(seed: int) -> Home:
-    """The home of this seed: 4 to 7 rooms, 20 to 45 pieces of furniture, 10 to 14 things."""
+    """The home of this seed: 4 to 7 rooms, 28 to 56 pieces of furniture, 10 to 14 things."""
     rng = Random(f"home {seed}")
     rooms = _make_rooms(rng)
     furniture: list[Furniture] = []

@@ -39,7 +39,7 @@ Point = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Something the wearer did while the hand was at it, as an annotator marks it; `thing` or a fixture is its object."""
+    """Something the wearer did while the hand was at it, as an annotator marks it, to a `thing` or to a fixture."""
 
     start_s: float
     end_s: float
