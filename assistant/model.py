@@ -98,7 +98,7 @@ class MMEgo(LlavaOnevisionForConditionalGeneration):
         """A batch of glimpses, (N_b, C) and ids of any lengths -> logits (N_b,) each, before the softmax."""
         pointer = self.memory_pointer
         sequences = [
-            torch.cat([frames.to(pointer), self.embed_tokens(ids), pointer])
+            torch.cat([frames.to(pointer), self.embed_ids(ids), pointer])
             for frames, ids in zip(compressed, question_ids, strict=True)
         ]
         return [
@@ -109,7 +109,7 @@ class MMEgo(LlavaOnevisionForConditionalGeneration):
     def answer_logits(self, prompts: Sequence[Tensor], answer_ids: Sequence[Sequence[int]]) -> list[Tensor]:
         """A batch of embedded prompts (L_b, C) and answers (A_b ids) -> logits (A_b, vocabulary) of their tokens."""
         sequences = [
-            torch.cat([prompt, self.embed_tokens(ids[:-1])])  # the last token is predicted, never read
+            torch.cat([prompt, self.embed_ids(ids[:-1])])  # the last token is predicted, never read
             for prompt, ids in zip(prompts, answer_ids, strict=True)
         ]
         return [
@@ -128,14 +128,14 @@ class MMEgo(LlavaOnevisionForConditionalGeneration):
             if token in stop:
                 return
             yield token, float(chances[token])
-            step = self.embed_tokens([token])
+            step = self.embed_ids([token])
 
     def embed(self, pieces: Sequence[TokenisedPiece], visual: Tensor) -> Tensor:
         """Tokenised pieces, and the visual tokens V (k, T, C) that their slots name -> embedded prompt (L, C)."""
         frames = visual.to(self.memory_pointer)
-        return torch.cat([frames[p.index] if isinstance(p, FrameSlot) else self.embed_tokens(p) for p in pieces])
+        return torch.cat([frames[p.index] if isinstance(p, FrameSlot) else self.embed_ids(p) for p in pieces])
 
-    def embed_tokens(self, ids: Sequence[int]) -> Tensor:
+    def embed_ids(self, ids: Sequence[int]) -> Tensor:
         """Token ids (L,) -> embeddings (L, C)."""
         return self.model.language_model.embed_tokens(torch.tensor(ids, dtype=torch.long, device=self.device))
 

@@ -45,5 +45,5 @@ def select(scores: Tensor, k: int, alpha: float, share: float = 0.0) -> Tensor:
     order = torch.cat([grid, off_grid])  # (N,) in the order in which ties are settled
     ranked = order[torch.sort(raised[order], descending=True, stable=True).indices]
     chosen = ranked[:k].sort().values
-    scored = scores.detach().cpu()
-    return chosen[scored[chosen] >= share * scored.max()]
+    scored = scores.detach().cpu()[chosen]
+    return chosen[scored >= share * scored.max()]

@@ -27,7 +27,7 @@ def test_a_patch_of_a_thing_comes_out_nearest_to_its_own_word(tiny_recipe: Recip
     patches = torch.randn(500, recipe.tower_width, generator=generator)
     align(model, targets, NAMES, tokenizer, patches, generator)
 
-    words = torch.stack([model.embed_tokens(prompt.token_ids(word, tokenizer)).mean(0) for word in NAMES["things"]])
+    words = torch.stack([model.embed_ids(prompt.token_ids(word, tokenizer)).mean(0) for word in NAMES["things"]])
     right = 0
     for index in range(len(words)):
         direction = targets.patch["thing_cells"].weight[index + 1].detach()

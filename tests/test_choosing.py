@@ -1,7 +1,5 @@
 """Choosing: an option's score is what the model gives that answer, from the frames that the caller found."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pytest
 import torch
@@ -9,7 +7,7 @@ from torch import Tensor
 
 from assistant import prompt
 from assistant.checkpoints import Checkpoint
-from assistant.evaluation.choosing import answer_blind, answer_choices, examine_choices, score_options
+from assistant.evaluation.choosing import score_options
 from assistant.evaluation.egomemoria import MultipleChoice
 from assistant.vision import pixels
 
@@ -53,21 +51,3 @@ def test_the_order_of_the_options_changes_no_score(tiny_checkpoint: Checkpoint, 
     asked = [choice(QUESTION, 0), choice(QUESTION, 0, OPTIONS[::-1])]
     forward, backward = score_options(tiny_checkpoint, visual, SHOWN, asked)
     np.testing.assert_allclose(forward, backward[::-1], atol=1e-4)
-
-
-def test_every_question_is_answered_with_its_own_frames_and_blind(tiny_checkpoint: Checkpoint, visual: Tensor) -> None:
-    looked = []
-
-    def look_up(asked: MultipleChoice) -> tuple[Tensor, Sequence[prompt.Shown]]:
-        looked.append(asked.question)
-        return visual, SHOWN
-
-    either = [choice(QUESTION, 0), choice(OTHER, 0)]
-    seeing = score_options(tiny_checkpoint, visual, SHOWN, either).argmax(1).tolist()
-    blind = score_options(tiny_checkpoint, visual[:0], [], either).argmax(1).tolist()
-    choices = [choice(QUESTION, seeing[0]), choice(OTHER, (seeing[1] + 1) % 4)]
-    found = examine_choices(tiny_checkpoint, choices, look_up)
-    assert found.right.dtype == bool and found.right.tolist() == [True, False]
-    assert found.blind.tolist() == [letter == each.gold for letter, each in zip(blind, choices, strict=True)]
-    assert looked == [QUESTION, OTHER]
-    assert answer_choices(tiny_checkpoint, [], look_up).shape == answer_blind(tiny_checkpoint, []).shape == (0,)

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assistant.evaluation.egomemoria import (
-    BUCKETS_MIN,
     OPTIONS,
     QUESTIONS_A_FILM,
     Film,
@@ -21,6 +20,7 @@ from assistant.evaluation.egomemoria import (
     load_benchmark,
     save_benchmark,
 )
+from assistant.training.conversations import BUCKETS_S
 from assistant.training.data_engine import NOT_SEEN, Narration, Question
 from store.errors import UserError
 
@@ -153,7 +153,7 @@ def test_a_benchmark_repeats_exactly_and_another_seed_makes_another() -> None:
      (20.1, 5, "long"), (60, 6, "long")],
 )  # fmt: skip
 def test_lengths_have_the_papers_buckets_and_classes(minutes: float, bucket: int, name: str) -> None:
-    assert bucket_of(60 * minutes) == bucket and len(BUCKETS_MIN) == 7
+    assert bucket_of(60 * minutes) == bucket and len(BUCKETS_S) == 7
     choice = MultipleChoice("f", 30.0, 30.0 + 60 * minutes, "what", "what?", ("a", "b", "c", "d"), 0, ())
     assert choice.length_class == name
 

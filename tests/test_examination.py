@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from assistant.evaluation.egomemoria import BUCKETS_MIN, bucket_of
+from assistant.evaluation.egomemoria import bucket_of
+from assistant.training.conversations import BUCKETS_S
 from device.recorder import record
 from device.simulated.camera import SimulatedCamera
 from store.config import Capture
@@ -74,7 +75,7 @@ def test_a_home_is_examined_once_for_the_same_questions_and_controls(
 def test_many_homes_come_with_films_of_all_seven_lengths() -> None:
     others = examination._other_lengths(Path("work"), 1_000_000)
     lengths = [home.minutes for home in others] + [examination.MINUTES]
-    assert {bucket_of(60 * minutes) for minutes in lengths} == set(range(len(BUCKETS_MIN)))
+    assert {bucket_of(60 * minutes) for minutes in lengths} == set(range(len(BUCKETS_S)))
     assert len({home.seed for home in others}) == len(others) and min(home.seed for home in others) == 1_010_000
 
 

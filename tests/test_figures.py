@@ -1,5 +1,6 @@
 """Figures: every one is a picture of a size for a README, the same each time, and drawn from hard cases too."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,16 @@ from assistant.evaluation.calibration import reliability
 
 SURE = np.linspace(0.4, 1.0, 30)
 SCORES = np.linspace(1, 2, 40) / 60
+TOWER = figures.Course(
+    "tower", [{"step": 1, "loss": 9.0}, {"step": 2, "loss": 1.0, "held out recall": 0.5}], ["loss"], ["recall"], {}
+)
+MODEL = figures.Course(
+    "model",
+    [{"step": 1, "answer": 9.0}, {"step": 2, "answer": 1.0, "guidance": 0.0, "right": math.nan}],
+    ["answer", "guidance", "absent"],
+    ["right"],
+    {"align": 0, "instruct": 1},
+)
 
 DRAWN: dict[str, Callable[[Path], Path]] = {
     "needle": lambda path: figures.draw_needle(
@@ -30,12 +41,9 @@ DRAWN: dict[str, Callable[[Path], Path]] = {
         [4, 8, 16], {"pointer": [0.6, 0.7, 0.8], "uniform": [0.1, 0.2, 0.3]}, "MDA", "Equal k", path
     ),
     "alpha": lambda path: figures.draw_alpha_sweep([0.0, 0.1], {"all": [0.6, 0.7]}, "accuracy", "Exploration", path),
-    "training": lambda path: figures.draw_training(
-        [{"step": 1, "answer": 9.0}, {"step": 2, "answer": 1.0, "right": 0.5}],
-        ["answer", "absent"],
-        ["right"],
-        "T",
-        path,
+    "training": lambda path: figures.draw_training([TOWER, MODEL], "T", path),
+    "training cut before it was measured": lambda path: figures.draw_training(
+        [figures.Course("tower", [], ["loss"], ["recall"], {}), MODEL], "T", path
     ),
 }
 

@@ -24,9 +24,12 @@ def grid(home: Examined, k: int) -> tuple[int, ...]:
     return tuple(exploration_grid(len(home), k).tolist())
 
 
-def selected(home: Examined, question: str, k: int, alpha: float = 0.1) -> tuple[int, ...]:
+def selected(home: Examined, question: str, k: int, alpha: float | None = None) -> tuple[int, ...]:
+    """What the pointer selects with this bonus, or with the checkpoint's own."""
     at, scores = home.glimpse(question)
-    return tuple(at[i] for i in select(scores, k, alpha).tolist())
+    config = home.checkpoint.model.config
+    bonus = config.exploration if alpha is None else alpha
+    return tuple(at[i] for i in select(scores, k, bonus, config.least_share).tolist())
 
 
 @pytest.fixture
@@ -39,17 +42,19 @@ def test_every_system_answers_every_choice_in_every_way(home: Examined, tiny_che
     found = examine_memoria(home, CHOICES, {"uniform": tiny_checkpoint, "text-only": tiny_checkpoint})
     assert [(each.family, each.length_class) for each in found] == [("where_put", "short")] * 2
     names = {way("uniform", "uniform", k) for k in (8, 4, 2, 1)} | {way("uniform", BLIND), way(MM_EGO, BLIND)}
-    names |= {way(MM_EGO, "pointer", k, 0.1) for k in (8, 4, 2, 1)} | {way(MM_EGO, name, 8) for name in BASELINES}
+    own = tiny_checkpoint.model.config.exploration
+    names |= {way(MM_EGO, "pointer", k, own) for k in (8, 4, 2, 1)} | {way(MM_EGO, name, 8) for name in BASELINES}
     names |= {way(MM_EGO, "pointer", 8, alpha) for alpha in ALPHAS}
     assert all(set(each.right) == names for each in found)
 
 
 def test_a_way_is_right_where_its_frames_alone_make_the_right_option_likeliest(home: Examined) -> None:
     found = examine_memoria(home, CHOICES, {})
+    own = home.checkpoint.model.config.exploration
     looks = {
         way(MM_EGO, BLIND): lambda question: (),
         way(MM_EGO, "uniform", 8): lambda question: grid(home, 8),
-        way(MM_EGO, "pointer", 2, 0.1): lambda question: selected(home, question, 2),
+        way(MM_EGO, "pointer", 2, own): lambda question: selected(home, question, 2),
         way(MM_EGO, "pointer", 8, 0.0): lambda question: selected(home, question, 8, 0.0),
     }
     for choice, each in zip(CHOICES, found, strict=True):

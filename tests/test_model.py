@@ -80,8 +80,7 @@ def test_the_scores_follow_the_question_and_the_frames_do_not(model: MMEgo) -> N
     frames, other = compressed(6), [20, 21, 22, 23, 24]
     assert not torch.allclose(model.glimpse(frames, QUESTION), model.glimpse(frames, other), atol=1e-3)
     states = [
-        model._read([torch.cat([frames, model.embed_tokens(ids), model.memory_pointer])])[0]
-        for ids in (QUESTION, other)
+        model._read([torch.cat([frames, model.embed_ids(ids), model.memory_pointer])])[0] for ids in (QUESTION, other)
     ]
     torch.testing.assert_close(states[0][:6], states[1][:6])
     torch.testing.assert_close(model.glimpse_logits([frames], [other])[0], states[1][:6] @ states[1][-1])
@@ -107,7 +106,7 @@ def test_slots_take_the_visual_tokens_they_name(model: MMEgo) -> None:
     prompt = model.embed(PROMPT, visual)
     assert prompt.shape == (2 + 9 + 2 + 9 + 3, WIDTH)
     assert torch.equal(prompt[2:11], visual[1]) and torch.equal(prompt[13:22], visual[0])
-    assert torch.equal(prompt[-1], model.embed_tokens([11])[0])
+    assert torch.equal(prompt[-1], model.embed_ids([11])[0])
 
 
 def test_cached_decoding_equals_uncached_decoding(model: MMEgo) -> None:

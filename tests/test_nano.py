@@ -48,7 +48,7 @@ def recipe(tiny_recipe: Recipe) -> Recipe:
         stages=(
             Stage("align", 2, "captions", pointer=False),
             Stage("instruct", 2, "key frames", guided=1),
-            Stage("refine", 1, "own choices", peak=0.5),
+            Stage("refine", 2, "own choices", peak=0.5),
         ),
         days_a_step=2,
         accumulation=2,
@@ -99,9 +99,10 @@ def test_a_run_killed_midway_again_and_again_goes_on_to_the_very_same_checkpoint
         monkeypatch.setattr(Trainer, "_step", killed)
         nano.train_nano(render, tmp_path / "cut", tmp_path / "work-cut", recipe, lambda line: None)
 
-    for kill_at in (4, 6):  # in the last half batch of align; then, two half batches on, in that of instruct
+    for kill_at in (4, 6, 6):  # in the last half batch of align; then, two half batches on, in those of the others
         with pytest.raises(Killed):
             run(kill_at)
+    monkeypatch.setattr(Trainer, "choose", None)  # what the pointer chose when refine began is kept
     run(kill_at=0)
     for name in FOLDERS:
         whole, cut = (checkpoints.load(str(tmp_path / run / name)).model.state_dict() for run in ("whole", "cut"))
@@ -122,6 +123,7 @@ def test_the_checkpoint_comes_with_its_recipe_its_log_and_the_controls_it_is_hel
     assert not any(torch.equal(a, b) for i, a in enumerate(embeddings) for b in embeddings[:i])
     log = (trained / "train.log").read_text()
     assert "tower step 2 held out" in log and log.count("checkpoint written") == 4 and log.endswith("done\n")
+    assert (trained / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.slow

@@ -76,3 +76,29 @@ def test_the_bound_off_the_grid_is_reached_with_the_defaults(alpha: float, bound
 def test_ties_go_to_the_grid_and_then_to_the_earlier_frame() -> None:
     assert select(torch.full((9,), 1 / 9), 3, alpha=0.0).tolist() == [0, 4, 8]
     assert select(torch.tensor([0.0, 0.3, 0.3, 0.1, 0.3, 0.0]), 2, alpha=0.0).tolist() == [1, 2]
+
+
+@given(logits, counts, st.floats(0, 2))
+def test_no_least_share_is_the_papers_rule(values: torch.Tensor, k: int, alpha: float) -> None:
+    scores = pointer_scores(values)
+    assert torch.equal(select(scores, k, alpha, share=0.0), select(scores, k, alpha))
+
+
+@given(logits, counts, st.floats(0, 0.5), st.floats(0, 1))
+def test_of_what_the_paper_selects_just_what_scores_a_share_of_the_best_is_kept(
+    values: torch.Tensor, k: int, alpha: float, share: float
+) -> None:
+    scores = pointer_scores(values)
+    kept, paper = (select(scores, k, alpha, each).tolist() for each in (share, 0.0))
+    if len(values) <= k:
+        assert kept == paper  # so few frames are all looked at again
+    else:
+        assert kept == [i for i in paper if scores[i] >= share * scores[paper].max()]
+
+
+@given(logits, counts, st.floats(0, 2), st.floats(0, 1))
+def test_the_best_of_the_selected_is_kept_whatever_the_share(
+    values: torch.Tensor, k: int, alpha: float, share: float
+) -> None:
+    scores = pointer_scores(values)
+    assert scores[select(scores, k, alpha)].max() in scores[select(scores, k, alpha, share)]

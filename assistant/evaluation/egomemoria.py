@@ -18,11 +18,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from assistant.training.conversations import BUCKETS_S
 from assistant.training.data_engine import NOT_SEEN, Narration, Question
 from store.errors import UserError
 
-BUCKETS_MIN = ((0.5, 1), (1, 2), (2, 4), (4, 10), (10, 20), (20, 40), (40, 60))
-CLASSES = ("short", "short", "medium", "medium", "medium", "long", "long")  # of the buckets, in their order
+CLASSES = ("short", "short", "medium", "medium", "medium", "long", "long")  # of BUCKETS_S, in their order
 OPTIONS = 4
 QUESTIONS_A_FILM = 12  # the paper has 7,026 on 629 films
 LAYOUT = "whereabouts multiple choice 1"
@@ -72,9 +72,9 @@ class MultipleChoice:
 
 
 def bucket_of(length_s: float) -> int:
-    """The index of a film's length in BUCKETS_MIN; what lies between two goes to the shorter. Raises ValueError."""
-    for index, (shortest, longest) in enumerate(BUCKETS_MIN):
-        if shortest <= length_s / 60 <= longest:
+    """The index of a film's length in BUCKETS_S; what lies between two goes to the shorter. Raises ValueError."""
+    for index, (shortest, longest) in enumerate(BUCKETS_S):
+        if shortest <= length_s <= longest:
             return index
     raise ValueError(f"a film of {length_s:.1f} s fits no bucket")
 
@@ -85,7 +85,7 @@ def build_benchmark(films: Sequence[Film], seed: int) -> list[MultipleChoice]:
     Films shorter than 30 s or longer than an hour are left out.
     """
     rng = Random(seed)
-    fitting = [film for film in films if BUCKETS_MIN[0][0] * 60 <= film.end_s - film.start_s <= BUCKETS_MIN[-1][1] * 60]
+    fitting = [film for film in films if BUCKETS_S[0][0] <= film.end_s - film.start_s <= BUCKETS_S[-1][1]]
     everywhere = _answers(question for film in fitting for question in film.questions)
     drafts = [(film, *draft) for film in fitting for draft in _draft(film, everywhere, rng)]
     _offer_not_seen(drafts, rng)

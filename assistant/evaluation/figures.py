@@ -12,6 +12,7 @@ same arrays give the same bytes. This file does not know how anything was measur
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -140,27 +141,59 @@ def draw_alpha_sweep(
     return path
 
 
-def draw_training(
-    rows: Sequence[Mapping[str, float]], losses: Sequence[str], shares: Sequence[str], title: str, path: Path
-) -> Path:
-    """A log's rows, each with "step" and whichever of the named values were taken then: losses above, shares below.
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One training: rows with "step" and whatever was measured then, nan where there was nothing to measure.
 
-    Steps that start over would be drawn as one line: give the rows of one run.
+    Of a share, "held out NAME" is what was measured on other data. `begins` are the steps at which named stages begin.
     """
-    with _picture(path, 7.2, 5.2) as figure:
+
+    title: str
+    rows: Sequence[Mapping[str, float]]
+    losses: Sequence[str]
+    shares: Sequence[str]
+    begins: Mapping[str, int]
+
+
+def draw_training(courses: Sequence[Course], title: str, path: Path) -> Path:
+    """Each course a column, over its own steps: losses above, shares below, dots for what was held out."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    with _picture(path, 4.15 * len(courses), 6.4) as figure:
         figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
-        above, below = figure.subplots(2, 1, sharex=True)
-        for axes, names in ((above, losses), (below, shares)):
-            for name, (colour, _, line) in zip(names, SERIES, strict=False):
-                taken = [row for row in rows if name in row]
-                steps, values = [row["step"] for row in taken], [row[name] for row in taken]
-                axes.plot(steps, values, color=colour, linestyle=line, label=name.replace("_", " "))
-            axes.grid(axis="y")
-            axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-        above.set(ylabel="loss", yscale="log")
-        above.yaxis.set_major_formatter("{x:g}")
-        below.set(ylabel="share", xlabel="step", ylim=(0, 1))
+        panels = figure.subplots(2, len(courses), squeeze=False)
+        for course, (above, below) in zip(courses, panels.T, strict=True):
+            above.set_yscale("log", nonpositive="mask")
+            above.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
+            above.yaxis.set_major_formatter("{x:g}")
+            above.yaxis.set_minor_locator(NullLocator())
+            _draw_course(above, course, course.losses)
+            _draw_course(below, course, course.shares)
+            above.set_title(course.title, pad=24)
+            for stage, step in course.begins.items():
+                above.annotate(
+                    stage, (step, 1), (0, 3), ("data", "axes fraction"), "offset points", rotation=25, size=8
+                )
+            below.set(xlabel="step", ylim=(0, 1.02))
+        panels[0, 0].set_ylabel("loss")
+        panels[1, 0].set_ylabel("share of right answers")
     return path
+
+
+def _draw_course(axes: "Axes", course: Course, names: Sequence[str]) -> None:
+    for name, (colour, _, line) in zip(names, SERIES, strict=False):
+        axes.plot(*_taken(course, name), color=colour, linestyle=line, linewidth=1.3, label=name.replace("_", " "))
+        axes.plot(*_taken(course, f"held out {name}"), "o", color=colour, markersize=4.5, markeredgecolor="black")
+    for step in course.begins.values():
+        axes.axvline(step, color="grey", linewidth=0.8)
+    axes.set_xlim(left=0)
+    axes.grid(axis="y")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3, fontsize=8, columnspacing=1.0)
+
+
+def _taken(course: Course, name: str) -> tuple[list[float], list[float]]:
+    taken = [row for row in course.rows if name in row]
+    return [row["step"] for row in taken], [row[name] for row in taken]
 
 
 def _draw_series(axes: "Axes", values: Sequence[float], shares: Mapping[str, Sequence[float]]) -> None:

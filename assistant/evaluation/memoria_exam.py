@@ -77,10 +77,10 @@ def _ways(home: Examined, system: str, question: str) -> dict[str, Frames]:
 def _own_ways(home: Examined, question: str, counts: Sequence[int]) -> dict[str, Frames]:
     """What the pointer selects, and, of as many frames as it has at most, what each baseline does."""
     candidates, scores = home.glimpse(question)
-    config = home.checkpoint.model.config
+    config, share = home.checkpoint.model.config, home.checkpoint.model.config.least_share
     sweep = dict.fromkeys([*((k, config.exploration) for k in counts), *((counts[0], each) for each in ALPHAS)])
     own = {
-        way(MM_EGO, POINTER, k, each): tuple(candidates[i] for i in select(scores, k, each, config.least_share).tolist())
+        way(MM_EGO, POINTER, k, each): tuple(candidates[i] for i in select(scores, k, each, share).tolist())
         for k, each in sweep
     }
     similarity = home.similarity(question)

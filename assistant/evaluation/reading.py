@@ -87,5 +87,5 @@ def _table(checkpoint: Checkpoint, visual: Tensor, layout: Layout, length: int) 
     model, first = checkpoint.model, checkpoint.model.config.text_config.vocab_size
     used, source = layout.source[:, :length].unique(return_inverse=True)
     words, seen = used[used < first], used[used >= first] - first
-    table = torch.cat([model.embed_tokens(words.tolist()), visual.flatten(0, 1).to(model.memory_pointer)[seen]])
+    table = torch.cat([model.embed_ids(words.tolist()), visual.flatten(0, 1).to(model.memory_pointer)[seen]])
     return table, Layout(source, layout.group[:, :length], layout.position[:, :length]).to(table.device)

@@ -41,7 +41,7 @@ def align(
         role = torch.randn(width, generator=generator) * ROLE
         for index, words in _named(name, vocabulary):
             rows.append(head.weight[index])
-            columns.append(model.embed_tokens(prompt.token_ids(words, tokenizer)).mean(dim=0) + role)
+            columns.append(model.embed_ids(prompt.token_ids(words, tokenizer)).mean(dim=0) + role)
     count = min(len(rows), projector.linear_1.out_features)
     weight = torch.stack(rows[:count])  # (count, D)
     said = patches @ weight.T  # (n, count)

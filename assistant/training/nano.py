@@ -15,7 +15,6 @@ import dataclasses
 import json
 import math
 import os
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -35,7 +34,8 @@ from assistant.training.dataset import Day, day_of, read_episode
 from assistant.training.grammar import vocabulary_words
 from assistant.training.pretraining import DenseTargets, Pictures, pretrain
 from assistant.training.recipe import CONTROLS, VALIDATION_SEED, Recipe, Stage
-from assistant.training.trainer import Measured, Trainer
+from assistant.training.trainer import Trainer
+from assistant.training.training_log import TrainingLog, draw_curves
 from assistant.vision import StemSiglipConfig
 
 Render = Callable[[range], Sequence[Path]]
@@ -51,7 +51,7 @@ def train_nano(render: Render, out: Path, work: Path, recipe: Recipe, say: Calla
     work.mkdir(parents=True, exist_ok=True)
     out.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    log = _Log(out, say)
+    log = TrainingLog(out, say)
     log(f"recipe {recipe}")
     log(f"on {_machine(device)}")
     days = render(range(recipe.homes))
@@ -59,8 +59,8 @@ def train_nano(render: Render, out: Path, work: Path, recipe: Recipe, say: Calla
     log(f"{len(days)} homes rendered, {len(held_out)} for validation")
     vocabulary = read_episode(days[0]).vocabulary
     tokenizer = prompt.build_word_tokenizer(vocabulary_words(vocabulary))
-    recall, targets = _tower(days, held_out, tokenizer, recipe, device, work, log)
-    material, features = _read_days(recall, days, device, work)
+    recall, targets = train_tower(days, held_out, tokenizer, recipe, device, work, log)
+    material, features = read_days(recall, days, device, work)
     log(f"features of {len(features)} frames")
 
     torch.manual_seed(recipe.seed)  # whether or not the tower was trained in this run
@@ -72,7 +72,7 @@ def train_nano(render: Render, out: Path, work: Path, recipe: Recipe, say: Calla
 
     def run(stages: Sequence[Stage]) -> None:
         there = model.to(device)  # type: ignore[arg-type]  # transformers wraps it untyped
-        learner = Trainer(there, tokenizer, material, features, recipe, log, _workers())
+        learner = Trainer(there, tokenizer, material, features, recipe, log, workers())
         for stage in stages:
             learner.run(stage, work / f"{stage.name}.pt")
 
@@ -92,6 +92,7 @@ def train_nano(render: Render, out: Path, work: Path, recipe: Recipe, say: Calla
         model.load_state_dict(aligned)
         run([control])
         write(out / "controls" / control.name)
+    draw_curves(out, recipe)
     log("done")
 
 
@@ -100,19 +101,19 @@ def _machine(device: torch.device) -> str:
     return cores if device.type == "cpu" else f"{torch.cuda.get_device_name()} and {cores}"
 
 
-def _workers() -> int:
+def workers() -> int:
     """Processes that draw batches ahead; on two cores there is nothing to gain."""
     return max(0, len(os.sched_getaffinity(0)) - 2)
 
 
-def _tower(
+def train_tower(
     days: Sequence[Path],
     held_out: Sequence[Path],
     tokenizer: PreTrainedTokenizerFast,
     recipe: Recipe,
     device: torch.device,
     work: Path,
-    log: "_Log",
+    log: TrainingLog,
 ) -> tuple[RecallModel, DenseTargets]:
     """The trained recall encoder with its heads, from the work folder where they are finished."""
     finished = work / "tower.pt"
@@ -129,7 +130,7 @@ def _tower(
 
     pictures, validation = (Pictures(map(read_episode, paths), recipe, ids) for paths in (days, held_out))
     log(f"{len(pictures)} pictures for the tower, {len(validation)} held out")
-    recall, targets = pretrain(pictures, validation, config, recipe, device, _workers(), log, work / "tower-steps.pt")
+    recall, targets = pretrain(pictures, validation, config, recipe, device, workers(), log, work / "tower-steps.pt")
     torch.save((recall.state_dict(), targets.state_dict()), finished)
     return recall, targets
 
@@ -150,9 +151,7 @@ class _Pictures(Dataset[tuple[Day, Tensor]]):
 
 
 @torch.inference_mode()
-def _read_days(
-    recall: RecallModel, paths: Sequence[Path], device: torch.device, work: Path
-) -> tuple[list[Day], Tensor]:
+def read_days(recall: RecallModel, paths: Sequence[Path], device: torch.device, work: Path) -> tuple[list[Day], Tensor]:
     """The days without their pictures, and what the frozen tower sees in them: (frames, patches, D) float16.
 
     On a GPU the features stay in its memory; on a CPU they are a file that is mapped.
@@ -166,7 +165,7 @@ def _read_days(
         features = torch.empty(shape, dtype=torch.float16, device=device)
     days = []
     read = device.type == "cpu" and finished.exists()
-    for day, pictures in DataLoader(_Pictures(paths, [0, *ends[:-1]]), batch_size=None, num_workers=_workers()):
+    for day, pictures in DataLoader(_Pictures(paths, [0, *ends[:-1]]), batch_size=None, num_workers=workers()):
         days.append(day)
         row = int(day.rows[0])
         for part in () if read else pictures.split(PICTURES_A_PASS):
@@ -249,17 +248,3 @@ def model_config(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> MMEgoCon
         answer_tokens=16,
         not_seen_text=NOT_SEEN.lower(),
     )
-
-
-class _Log:
-    """Lines with the time they were written, on the screen and in the files that are shipped beside the weights."""
-
-    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
-        self._folder, self._say, self._began = folder, say, time.monotonic()
-
-    def __call__(self, line: str, measured: Measured | None = None) -> None:
-        shown = " ".join(f"{name} {value:.3f}" for name, value in (measured or {}).items())
-        stamped = f"{time.monotonic() - self._began:7.0f} s  {line} {shown}".rstrip()
-        self._say(stamped)
-        with (self._folder / "train.log").open("a") as file:
-            file.write(stamped + "\n")

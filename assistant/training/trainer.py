@@ -97,8 +97,16 @@ class Trainer:
             if step % LOGGED_EVERY == LOGGED_EVERY - 1:
                 self._log(f"{stage.name} step {step + 1} {time.monotonic() - began:.0f} s", running.values())
             if (step + 1) % SAVED_EVERY == 0 or step + 1 == stage.steps:
-                _save(saved, (step + 1, self.model.state_dict(), self._handled.state_dict(), optimiser.state_dict()))
+                _save(saved, (step + 1, self._learned(), self._handled.state_dict(), optimiser.state_dict()))
         self.model.eval()
+
+    @torch.inference_mode()
+    def measure(self, stage: Stage) -> Measured:
+        """What a stage's batches would measure of the model as it is; nothing is learned."""
+        self.model.eval()
+        self._choices = self.choose(stage) if stage.shown == "own choices" else []
+        found = [self._step(glimpse, fallback, guided=False)[1] for glimpse, fallback in self._load(stage, 0)]
+        return {name: float(torch.stack([each[name] for each in found]).nanmean()) for name in sorted(found[0])}
 
     def _chosen(self, stage: Stage, saved: Path) -> list[Choice]:
         """The choices of the model as it was when the stage began, whenever the run goes on."""
@@ -213,10 +221,14 @@ class Trainer:
         if not saved.exists():
             return 0
         step, weights, heads, moments = torch.load(saved, weights_only=True, map_location=self.model.device)
-        self.model.load_state_dict(weights)
+        self.model.load_state_dict(weights, strict=False)
         self._handled.load_state_dict(heads)
         optimiser.load_state_dict(moments)
         return int(step)
+
+    def _learned(self) -> dict[str, Tensor]:
+        """The weights that learn: what is frozen is not written again and again."""
+        return {name: weight.detach() for name, weight in self.model.named_parameters() if weight.requires_grad}
 
 
 def prepare(model: MMEgo, recipe: Recipe) -> None:
