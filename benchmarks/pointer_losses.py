@@ -22,6 +22,7 @@ from assistant import prompt
 from assistant.model import MMEgo
 from assistant.training import nano
 from assistant.training.dataset import read_episode
+from assistant.training.features import read_days, workers
 from assistant.training.grammar import vocabulary_words
 from assistant.training.losses import POINTER_LOSSES
 from assistant.training.recipe import VALIDATION_SEED, Recipe, Stage
@@ -44,7 +45,7 @@ def compare(work: Path, recipe: Recipe, steps: int, measured_steps: int = MEASUR
     )
     tokenizer = prompt.build_word_tokenizer(vocabulary_words(read_episode(homes[0]).vocabulary))
     recall, _ = nano.train_tower(homes, others, tokenizer, recipe, device, work, log)
-    days, features = nano.read_days(recall, [*homes, *others], device, own)
+    days, features = read_days(recall, [*homes, *others], device, own)
     align, instruct = recipe.stages[:2]
     stage = replace(instruct, steps=steps, guided=steps * instruct.guided // instruct.steps)
     validation = Stage("validation", measured_steps, "own choices")
@@ -55,7 +56,7 @@ def compare(work: Path, recipe: Recipe, steps: int, measured_steps: int = MEASUR
         model.to(device)  # type: ignore[arg-type]  # transformers wraps it untyped
         chosen = replace(recipe, pointer_loss=loss, own_choices_share=1.0, choice_batches=measured_steps)
         learner, judge = (
-            Trainer(model, tokenizer, part, features, chosen, log, nano.workers())
+            Trainer(model, tokenizer, part, features, chosen, log, workers())
             for part in (days[: len(homes)], days[len(homes) :])
         )
         learner.run(align, work / "align.pt")  # over at once: it only loads what was aligned

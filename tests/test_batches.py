@@ -9,11 +9,13 @@ import torch
 
 from assistant import prompt
 from assistant.checkpoints import Checkpoint
-from assistant.training.batches import Batches, Choice, Fallback, Glimpse
+from assistant.training.batches import Batches, Choice
 from assistant.training.dataset import Day, day_of, read_episode
+from assistant.training.features import project
 from assistant.training.losses import answer_loss
 from assistant.training.recipe import Recipe, Stage
-from assistant.training.trainer import Trainer, project
+from assistant.training.sequences import Fallback, Glimpse
+from assistant.training.trainer import Trainer
 from device.simulated.episodes import write_episode
 
 KEY_FRAMES = Stage("instruct", 3, "key frames", guided=3)

@@ -14,12 +14,14 @@ from torch.nn.functional import cosine_similarity
 from assistant.checkpoints import Checkpoint
 from assistant.model import MMEgo
 from assistant.training import trainer as training
+from assistant.training.alignment import prepare
 from assistant.training.data_engine import Narration
 from assistant.training.dataset import Day
 from assistant.training.events import read_events
+from assistant.training.features import pooling_matrix, project
 from assistant.training.nano import model_config
 from assistant.training.recipe import Recipe, Stage
-from assistant.training.trainer import Measured, Trainer, pooling_matrix, prepare, project
+from assistant.training.trainer import Measured, Trainer
 from device.simulated.home import COLOURS, THING_KINDS, make_home
 from device.simulated.narrations import narrate, narrated
 from device.simulated.wearer import Wearer

@@ -12,15 +12,32 @@ This file does not know frames, questions or the pointer. D width of the tower, 
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
 from assistant import prompt
 from assistant.model import MMEgo
 from assistant.training.pretraining import ACTS, DenseTargets
+from assistant.training.recipe import Recipe
 
 THRESHOLD = 1.0  # in standard deviations: a head says a word only where it is surer than usual
 ROLE = 0.03
+
+
+def prepare(model: MMEgo, recipe: Recipe) -> None:
+    """Initialise the language model; query and key of the first head of each group start equal in the first layers."""
+    language = model.model.language_model
+    generator = torch.Generator().manual_seed(recipe.seed)
+    for weight in language.parameters():
+        if weight.dim() == 2:
+            nn.init.normal_(weight, 0.0, 0.04, generator=generator)
+    group, width = recipe.heads // recipe.key_value_heads, recipe.width // recipe.heads
+    for block in list(language.layers)[:3]:
+        for shared in range(recipe.key_value_heads):
+            matched = torch.randn(width, recipe.width, generator=generator) * 0.1
+            head = shared * group
+            block.self_attn.q_proj.weight.data[head * width : (head + 1) * width] = matched
+            block.self_attn.k_proj.weight.data[shared * width : (shared + 1) * width] = matched
 
 
 @torch.no_grad()

@@ -2,16 +2,13 @@
 
 A batch is a pure function of seed, stage and step, so that worker processes can make it ahead and a run that was cut
 goes on with the same ones. `Glimpse` are windows of days with their questions, `Fallback` a few frames of each with
-questions about just them. Neither sees the other: the answer part never sees the glimpse, as when it is asked.
-
-B days, M frames of them all, Q questions, S positions, P answer tokens. This file does not know features or weights.
+questions about just them (sequences.py). This file does not know features or weights.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from random import Random
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -27,52 +24,12 @@ from assistant.training.dataset import Day
 from assistant.training.events import read_events
 from assistant.training.frame_sets import FrameSet, choose_frames, frame_set, uniform_set
 from assistant.training.grammar import CAPTION
-from assistant.training.packing import Layout, lay_out
+from assistant.training.packing import lay_out
 from assistant.training.recipe import Recipe, Stage
+from assistant.training.sequences import NO_FRAME, Fallback, Glimpse
 
 WEIGHTS = {"where_put": 2.0, "what_on": 2.0, "after": 2.0, "before": 2.0, "how_many": 1.5, "wrong_verb": 2.0}
-NO_FRAME = -100  # what cross-entropy leaves out
 WHERE, ORDER, VAIN, REST = range(4)  # groups of questions that the log tells apart
-Part = TypeVar("Part", bound="Glimpse | Fallback")
-
-
-@dataclass(frozen=True)
-class Glimpse:
-    """`rows` (M,) of the features; frame j of day b is row `frames[b, j]` of those, -1 for none.
-
-    Question q is of day `day[q]`, its pointer stands at `at[q]`, and `labels` (Q, N) marks its key frames. `now` and
-    `last` (B, N) are the things handled in each frame and before it, NO_FRAME beyond the day's end.
-    """
-
-    rows: Tensor
-    frames: Tensor
-    layout: Layout
-    day: Tensor
-    at: Tensor
-    labels: Tensor
-    now: Tensor
-    last: Tensor
-
-
-@dataclass(frozen=True)
-class Fallback:
-    """`rows` of the features of all shown frames; the P answer tokens `target` are predicted at (`day`, `at`).
-
-    `question` (P,) numbers the question that a token answers, `weight` (Q,), `group` (Q,) is for the log. Guided heads
-    look from (`mark_day`, `mark_at`) and from the predicting places to `look` (Q, S).
-    """
-
-    rows: Tensor
-    layout: Layout
-    day: Tensor
-    at: Tensor
-    target: Tensor
-    question: Tensor
-    weight: Tensor
-    group: Tensor
-    mark_day: Tensor
-    mark_at: Tensor
-    look: Tensor
 
 
 @dataclass(frozen=True)
@@ -250,12 +207,6 @@ class Batches(Dataset[tuple[Glimpse | None, Fallback]]):
         assert isinstance(asked, str)
         ids = self._ids(asked)
         return ids + self._ids(question.answer + prompt.TURN_END), len(ids)
-
-
-def to_device(part: Part, device: torch.device) -> Part:
-    """The same batch with its tensors on a device."""
-    moved = {field.name: getattr(part, field.name).to(device) for field in fields(part)}
-    return type(part)(**moved)
 
 
 def _captions(day: Day, size: int, rng: Random) -> FrameSet:

@@ -1,6 +1,6 @@
 """Conversations: films cut into windows of EgoMemoria's seven lengths, each window asked several questions in a row.
 
-Conversations are dealt to the lengths as MM-Ego deals them (systems, 1.1): 18/18/18/18/17/8/3 %. Long films are few, so
+Conversations are dealt to the lengths as MM-Ego deals them (appendix D): 18/18/18/18/17/8/3 %. Long films are few, so
 a long window holds more than one conversation; no two conversations hold the same question about the same narrations.
 
 This file does not know who writes the questions.

@@ -13,24 +13,21 @@ used where there is one.
 
 import dataclasses
 import json
-import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 from transformers import PreTrainedTokenizerFast, Qwen2Config, SiglipTextConfig
 
 from assistant import checkpoints, prompt
 from assistant.encoder import RecallConfig, RecallEncoder, RecallModel, padded_ids
 from assistant.model import MMEgo, MMEgoConfig
-from assistant.training import trainer
-from assistant.training.alignment import align
+from assistant.training.alignment import align, prepare
 from assistant.training.data_engine import NOT_SEEN
-from assistant.training.dataset import Day, day_of, read_episode
+from assistant.training.dataset import read_episode
+from assistant.training.features import read_days, workers
 from assistant.training.grammar import vocabulary_words
 from assistant.training.pretraining import DenseTargets, Pictures, pretrain
 from assistant.training.recipe import CONTROLS, VALIDATION_SEED, Recipe, Stage
@@ -39,7 +36,6 @@ from assistant.training.training_log import TrainingLog, draw_curves
 from assistant.vision import StemSiglipConfig
 
 Render = Callable[[range], Sequence[Path]]
-PICTURES_A_PASS = 256
 
 
 def train_nano(render: Render, out: Path, work: Path, recipe: Recipe, say: Callable[[str], None]) -> None:
@@ -65,7 +61,7 @@ def train_nano(render: Render, out: Path, work: Path, recipe: Recipe, say: Calla
 
     torch.manual_seed(recipe.seed)  # whether or not the tower was trained in this run
     model = MMEgo(model_config(recipe, tokenizer))
-    trainer.prepare(model, recipe)
+    prepare(model, recipe)
     model.model.vision_tower.load_state_dict(recall.vision_model.state_dict())
     align(model, targets.cpu(), vocabulary, tokenizer, _sample(features), torch.Generator().manual_seed(recipe.seed))
     encoder = RecallEncoder(recall.cpu(), tokenizer)
@@ -101,11 +97,6 @@ def _machine(device: torch.device) -> str:
     return cores if device.type == "cpu" else f"{torch.cuda.get_device_name()} and {cores}"
 
 
-def workers() -> int:
-    """Processes that draw batches ahead; on two cores there is nothing to gain."""
-    return max(0, len(os.sched_getaffinity(0)) - 2)
-
-
 def train_tower(
     days: Sequence[Path],
     held_out: Sequence[Path],
@@ -133,55 +124,6 @@ def train_tower(
     recall, targets = pretrain(pictures, validation, config, recipe, device, workers(), log, work / "tower-steps.pt")
     torch.save((recall.state_dict(), targets.state_dict()), finished)
     return recall, targets
-
-
-class _Pictures(Dataset[tuple[Day, Tensor]]):
-    """Days by number, without their pictures, and beside them the pictures, decoded."""
-
-    def __init__(self, paths: Sequence[Path], first_rows: Sequence[int]) -> None:
-        self._paths, self._first_rows = paths, first_rows
-
-    def __len__(self) -> int:
-        return len(self._paths)
-
-    def __getitem__(self, number: int) -> tuple[Day, Tensor]:
-        episode = read_episode(self._paths[number])
-        pictures = torch.from_numpy(episode.pictures(range(len(episode.jpegs))))  # (n, P, P, 3) uint8
-        return day_of(episode, self._first_rows[number]), pictures
-
-
-@torch.inference_mode()
-def read_days(recall: RecallModel, paths: Sequence[Path], device: torch.device, work: Path) -> tuple[list[Day], Tensor]:
-    """The days without their pictures, and what the frozen tower sees in them: (frames, patches, D) float16.
-
-    On a GPU the features stay in its memory; on a CPU they are a file that is mapped.
-    """
-    tower, finished = recall.vision_model, work / "features.done"
-    ends = np.cumsum([_count(path) for path in paths]).tolist()
-    shape = (ends[-1], (tower.config.image_size // tower.config.patch_size) ** 2, tower.config.hidden_size)
-    if device.type == "cpu":
-        features = torch.from_file(str(work / "features.f16"), True, math.prod(shape), dtype=torch.float16).view(shape)
-    else:
-        features = torch.empty(shape, dtype=torch.float16, device=device)
-    days = []
-    read = device.type == "cpu" and finished.exists()
-    for day, pictures in DataLoader(_Pictures(paths, [0, *ends[:-1]]), batch_size=None, num_workers=workers()):
-        days.append(day)
-        row = int(day.rows[0])
-        for part in () if read else pictures.split(PICTURES_A_PASS):
-            pixel_values = part.to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
-            with torch.autocast(device.type, torch.bfloat16):
-                patches = tower(pixel_values, output_hidden_states=True).hidden_states[-1]
-            features[row : row + len(part)] = patches.half()
-            row += len(part)
-    if device.type == "cpu":
-        finished.touch()
-    return days, features
-
-
-def _count(path: Path) -> int:
-    with np.load(path) as file:
-        return len(file["times_s"])
 
 
 def _sample(features: Tensor) -> Tensor:

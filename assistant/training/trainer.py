@@ -23,11 +23,13 @@ from transformers import PreTrainedTokenizerFast
 
 from assistant.model import MMEgo
 from assistant.pointer import pointer_scores, select
-from assistant.training.batches import ORDER, VAIN, WHERE, Batches, Choice, Fallback, Glimpse, to_device
+from assistant.training.batches import ORDER, VAIN, WHERE, Batches, Choice
 from assistant.training.dataset import Day
+from assistant.training.features import pooling_matrix, project
 from assistant.training.losses import answer_loss, guidance_loss, pointer_loss
 from assistant.training.packing import attention_log_mass, read
 from assistant.training.recipe import Recipe, Stage
+from assistant.training.sequences import Fallback, Glimpse, to_device
 
 GUIDED_LAYER = 2
 LOGGED_EVERY, SAVED_EVERY = 50, 500
@@ -231,36 +233,6 @@ class Trainer:
         return {name: weight.detach() for name, weight in self.model.named_parameters() if weight.requires_grad}
 
 
-def prepare(model: MMEgo, recipe: Recipe) -> None:
-    """Initialise the language model; query and key of the first head of each group start equal in the first layers."""
-    language = model.model.language_model
-    generator = torch.Generator().manual_seed(recipe.seed)
-    for weight in language.parameters():
-        if weight.dim() == 2:
-            nn.init.normal_(weight, 0.0, 0.04, generator=generator)
-    group, width = recipe.heads // recipe.key_value_heads, recipe.width // recipe.heads
-    for block in list(language.layers)[:3]:
-        for shared in range(recipe.key_value_heads):
-            matched = torch.randn(width, recipe.width, generator=generator) * 0.1
-            head = shared * group
-            block.self_attn.q_proj.weight.data[head * width : (head + 1) * width] = matched
-            block.self_attn.k_proj.weight.data[shared * width : (shared + 1) * width] = matched
-
-
-def project(model: MMEgo, features: Tensor, pooling: Tensor) -> Tensor:
-    """The tower's patches (N, patches, D) -> visual tokens (N, T, C), as MMEgo.encode_frames makes them of pixels."""
-    dtype = model.model.multi_modal_projector.linear_1.weight.dtype
-    return pooling.to(features.device) @ model.model.multi_modal_projector(features.to(dtype))
-
-
-@torch.no_grad()
-def pooling_matrix(model: MMEgo) -> Tensor:
-    """LLaVA-OneVision's own pooling as a matrix (T, patches): on a GPU the interpolation of many small grids crawls."""
-    config = model.config.vision_config
-    patches = (config.image_size // config.patch_size) ** 2
-    return model.model.apply_pooling(torch.eye(patches)[None])[0]
-
-
 class _Averages:
     """Running means of what was measured, kept where it was computed until somebody reads them."""
 
@@ -270,6 +242,7 @@ class _Averages:
     def add(self, measured: dict[str, Tensor]) -> None:
         for name, value in measured.items():
             before = self._means.get(name, value)
+            before = torch.where(before.isnan(), value, before)
             self._means[name] = torch.where(value.isnan(), before, torch.lerp(before.float(), value.float(), 0.1))
 
     def values(self) -> Measured:
