@@ -31,10 +31,10 @@ def footage(checkpoint: Checkpoint, count: int, likeness: float, seed: int = 0) 
 def even(tiny_checkpoint: Checkpoint) -> Iterator[Checkpoint]:
     """A checkpoint that looks at the first and the last of at most 20 candidates, whatever is asked."""
     config = tiny_checkpoint.model.config
-    kept = config.candidates, config.selected, config.exploration
-    config.candidates, config.selected, config.exploration = 20, 2, 1.0
+    kept = config.candidates, config.selected, config.exploration, config.least_share
+    config.candidates, config.selected, config.exploration, config.least_share = 20, 2, 1.0, 0.0
     yield tiny_checkpoint
-    config.candidates, config.selected, config.exploration = kept
+    config.candidates, config.selected, config.exploration, config.least_share = kept
 
 
 def test_the_needle_lies_at_its_depth(even: Checkpoint) -> None:
