@@ -195,6 +195,7 @@ def test_questions_are_written_from_narrations_and_stay_the_same(whereabouts: Wh
         (["import", "a.mp4", "b.mp4", "--recorded-at", "2026-03-02T08:00"], 2, "there are 2", "one by one"),
         (["questions", "nowhere.csv"], 2, "nowhere.csv cannot be read", "Check the path"),
         (["questions", __file__], 2, "neither a .csv nor a .json", "EPIC-KITCHENS"),
+        (["evaluate", "--report", "nowhere/page.md"], 2, "There is no folder nowhere", "Make it first"),
         (["evaluate", "--checkpoint", "nowhere"], 7, "No checkpoint 'nowhere'", "folder"),
         (["ask", WHERE], 3, "no memory", "Record or import"),
         (["moments"], 3, "no memory", "Record or import"),

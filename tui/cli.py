@@ -166,8 +166,7 @@ def show(memory: Path, keyframe: int, output: Path | None) -> None:
         console = screen()
         console.print(Picture(jpeg, console.width), f"{found.local_time:%Y-%m-%d %H:%M:%S}")
     else:
-        if not output.parent.is_dir():
-            raise UserError(f"There is no folder {output.parent}.", "Make it first, or write somewhere else.")
+        _need_folder_of(output)
         with writing(output):
             output.write_bytes(jpeg)
         click.echo(f"Wrote {output}: {found.width_px} x {found.height_px}, {found.local_time:%Y-%m-%d %H:%M:%S}.")
@@ -229,8 +228,10 @@ def questions(narrations: Path, sample: int, seed: int) -> None:
     """
     from assistant.training.conversations import sample_questions
 
-    for line in sample_questions(narrations, sample, seed):
-        click.echo(line)
+    lines = sample_questions(narrations, sample, seed)
+    if not lines:
+        raise UserError(f"{narrations} tells too little to ask about.", "Give narrations of half a minute or more.")
+    click.echo("\n".join(lines))
 
 
 @cli.command()
@@ -257,6 +258,8 @@ def evaluate(
     from assistant.evaluation.report import render_report
     from tui.examination import evaluate_homes
 
+    if page:
+        _need_folder_of(page)
     command = f"whereabouts evaluate --homes {homes} --first-seed {first_seed} --checkpoint {checkpoint}"
     command += f" --controls {controls}" if controls else ""
     with nullcontext(work) if work else TemporaryDirectory() as folder:
@@ -266,6 +269,12 @@ def evaluate(
         with writing(page):
             page.write_text(written)
     click.echo(report.to_json(found) if as_json else written)
+
+
+def _need_folder_of(path: Path) -> None:
+    """Said before any work is done."""
+    if not path.parent.is_dir():
+        raise UserError(f"There is no folder {path.parent}.", "Make it first, or write somewhere else.")
 
 
 def _capture(fps: float | None) -> Capture:
