@@ -5,13 +5,12 @@ where a model is asked. This file does not know how anything is recorded, found,
 """
 
 import os
-from collections.abc import Callable, Sequence
-from contextlib import closing, nullcontext
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -23,10 +22,10 @@ from tui import report
 from tui.clock import asked_span, say_bytes, zone_offset_s
 from tui.evidence import print_answer, print_evidence, screen
 from tui.exits import Program, stopping
+from tui.options import fps_option, json_option, need_folder_of, span_options
 from tui.picture import Picture
 from tui.progress import watch_indexing, watch_loading, watch_recording
-
-Command = TypeVar("Command", bound=Callable[..., Any])
+from tui.workbench import evaluate, questions, train
 
 
 def main() -> None:
@@ -44,17 +43,6 @@ def main() -> None:
 def cli(ctx: click.Context, memory: Path | None, debug: bool) -> None:
     """A memory for a head camera: record what you see, then ask where things are."""
     ctx.obj = memory_directory(memory)
-
-
-def span_options(command: Command) -> Command:
-    """--since and --until."""
-    until = click.option("--until", metavar="TIME", help="Only what was seen before it, such as 08:30.")
-    since = click.option("--since", metavar="TIME", help="Only what was seen from 08:30, or 2026-03-02T08:30.")
-    return since(until(command))
-
-
-fps_option = click.option("--fps", type=float, help="Pictures looked at a second; else what config.toml says.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON value.")
 
 
 @cli.command()
@@ -166,7 +154,7 @@ def show(memory: Path, keyframe: int, output: Path | None) -> None:
         console = screen()
         console.print(Picture(jpeg, console.width), f"{found.local_time:%Y-%m-%d %H:%M:%S}")
     else:
-        _need_folder_of(output)
+        need_folder_of(output)
         with writing(output):
             output.write_bytes(jpeg)
         click.echo(f"Wrote {output}: {found.width_px} x {found.height_px}, {found.local_time:%Y-%m-%d %H:%M:%S}.")
@@ -205,76 +193,8 @@ def check(memory: Path) -> None:
     click.echo("The memory is whole.")
 
 
-@cli.command()
-@click.argument("checkpoint", type=click.Choice(["nano"]))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the finished checkpoint.")
-@click.option("--work", type=click.Path(path_type=Path), required=True, help="Folder for what is made on the way.")
-@click.option("--processes", type=click.IntRange(min=1), default=2, show_default=True)
-def train(checkpoint: str, out: Path, work: Path, processes: int) -> None:
-    """Train the nano checkpoint from scratch on simulated homes."""
-    from tui.laboratory import train_nano
-
-    train_nano(out, work, processes)
-
-
-@cli.command()
-@click.argument("narrations", type=click.Path(path_type=Path))
-@click.option("--sample", type=click.IntRange(min=1), default=100, show_default=True, help="How many to print.")
-@click.option("--seed", type=int, default=7, show_default=True)
-def questions(narrations: Path, sample: int, seed: int) -> None:
-    """Write questions from timed narrations and print a sample of them, each with what its answer rests on.
-
-    NARRATIONS is EPIC-KITCHENS' CSV or Ego4D's narration JSON.
-    """
-    from assistant.training.conversations import sample_questions
-
-    lines = sample_questions(narrations, sample, seed)
-    if not lines:
-        raise UserError(f"{narrations} tells too little to ask about.", "Give narrations of half a minute or more.")
-    click.echo("\n".join(lines))
-
-
-@cli.command()
-@click.option("--homes", type=click.IntRange(min=1), default=500, show_default=True)
-@click.option("--first-seed", type=int, default=1_000_000, show_default=True, help="Seed of the first home.")
-@click.option("--checkpoint", default="nano", show_default=True, help="A name, or the path of a checkpoint's folder.")
-@click.option("--controls", type=click.Path(path_type=Path, exists=True, file_okay=False),
-              help="Folder of the checkpoints to hold it against, as training leaves them.")  # fmt: skip
-@click.option("--work", type=click.Path(path_type=Path, file_okay=False),
-              help="Keep homes and results there, to go on after a stop.")  # fmt: skip
-@click.option("--report", "page", type=click.Path(path_type=Path, dir_okay=False),
-              help="Write the page there, and its pictures beside it.")  # fmt: skip
-@json_option
-def evaluate(
-    homes: int,
-    first_seed: int,
-    checkpoint: str,
-    controls: Path | None,
-    work: Path | None,
-    page: Path | None,
-    as_json: bool,
-) -> None:
-    """Ask a checkpoint about simulated homes that it has never seen, and count what is right."""
-    from assistant.evaluation.report import render_report
-    from tui.examination import evaluate_homes
-
-    if page:
-        _need_folder_of(page)
-    command = f"whereabouts evaluate --homes {homes} --first-seed {first_seed} --checkpoint {checkpoint}"
-    command += f" --controls {controls}" if controls else ""
-    with nullcontext(work) if work else TemporaryDirectory() as folder:
-        found = evaluate_homes(checkpoint, homes, first_seed, controls, Path(folder))
-        written = render_report(found, command, page.parent if page else Path(folder))
-    if page:
-        with writing(page):
-            page.write_text(written)
-    click.echo(report.to_json(found) if as_json else written)
-
-
-def _need_folder_of(path: Path) -> None:
-    """Said before any work is done."""
-    if not path.parent.is_dir():
-        raise UserError(f"There is no folder {path.parent}.", "Make it first, or write somewhere else.")
+for command in (train, questions, evaluate):
+    cli.add_command(command)
 
 
 def _capture(fps: float | None) -> Capture:
