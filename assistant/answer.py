@@ -19,12 +19,14 @@ import torch
 from assistant import prompt
 from assistant.checkpoints import Checkpoint
 from assistant.indexer import decode
+from assistant.pointer import exploration_grid
 from assistant.recollection import Recollected, Seen, Selected, recollect, see
 from store.episodic import EpisodicStore
 from store.errors import NothingRecorded, UserError
 from store.records import Coverage, Keyframe, Moment, Span
 
 SAME_MOMENT_S = 6.0
+LOOKED_AROUND = 12  # candidates by which it is told whether the checkpoint knows such pictures at all
 CITED_SHARE = 0.25  # a moment is evidence while its score is above this share of the best one's
 
 
@@ -131,7 +133,8 @@ def _look(store: EpisodicStore, checkpoint: Checkpoint, candidates: Sequence[Key
         heard = store.transcripts(Span(begin, keyframe.captured_at))
         shown.append(prompt.Shown(f"{keyframe.local_time:%H:%M:%S}", " ".join(t.text for t in heard)))
         since = keyframe.captured_at
-    return see(checkpoint, images, shown)
+    spread = exploration_grid(len(candidates), LOOKED_AROUND).tolist() if checkpoint.domain else []
+    return see(checkpoint, images, shown, [decode(store.jpeg(candidates[i])) for i in spread])
 
 
 def _moments(candidates: Sequence[Keyframe], selected: Selected) -> tuple[Moment, ...]:

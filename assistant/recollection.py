@@ -70,11 +70,20 @@ def recollect(
 
 
 @torch.inference_mode()
-def see(checkpoint: Checkpoint, images: Sequence[np.ndarray], shown: Sequence[prompt.Shown]) -> Seen:
-    """Full pictures (H, W, 3) uint8 RGB in time order and what is said about each -> what the checkpoint sees."""
+def see(
+    checkpoint: Checkpoint,
+    images: Sequence[np.ndarray],
+    shown: Sequence[prompt.Shown],
+    around: Sequence[np.ndarray] = (),
+) -> Seen:
+    """Full pictures (H, W, 3) uint8 RGB in time order and what is said about each -> what the checkpoint sees.
+
+    `around` are other pictures of the same time: a few selected ones may look familiar by chance.
+    """
     visual = checkpoint.model.encode_frames(pixels(images, checkpoint.model.config.picture_px))
     domain = checkpoint.domain
-    return Seen(visual, shown, foreign=domain is not None and domain.is_foreign(grain_of(images)))
+    foreign = domain is not None and any(domain.is_foreign(grain_of(part)) for part in (images, around))
+    return Seen(visual, shown, foreign)
 
 
 @torch.inference_mode()

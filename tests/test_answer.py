@@ -10,6 +10,8 @@ from assistant.answer import Answer, EvidenceFound, ask
 from assistant.checkpoints import Checkpoint
 from assistant.domain import Domain, grain_of
 from assistant.indexer import catch_up
+from assistant.prompt import Shown
+from assistant.recollection import see
 from store.episodic import EpisodicStore
 from store.errors import NothingRecorded, UserError
 from store.records import Span
@@ -100,6 +102,19 @@ def test_pictures_unlike_the_training_pictures_are_named_and_not_answered_from(
     monkeypatch.setattr(type(tiny_checkpoint), "domain", elsewhere, raising=False)
     answer = answered(memory, tiny_checkpoint, QUESTION)
     assert not answer.seen and "unlike anything" in answer.note
+
+
+def test_a_familiar_picture_among_foreign_ones_is_not_answered_from(
+    tiny_checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    familiar = np.zeros((48, 64, 3), np.uint8)
+    foreign = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    grain = grain_of([familiar])[0]
+    known = Domain(grain, np.eye(len(grain), dtype=np.float32), 1.0)
+    monkeypatch.setattr(type(tiny_checkpoint), "domain", known, raising=False)
+    shown = [Shown("08:00:00")]
+    assert not see(tiny_checkpoint, [familiar], shown, [familiar, familiar, foreign]).foreign
+    assert see(tiny_checkpoint, [familiar], shown, [familiar, foreign, foreign]).foreign
 
 
 @pytest.mark.parametrize("question", ["", "   ", "\n\t"])
