@@ -24,6 +24,7 @@ import torch
 
 from assistant import prompt
 from assistant.checkpoints import Checkpoint
+from assistant.evaluation.reading import same_answer
 from assistant.recollection import Recollected, Seen, Selected, recollect, see
 from assistant.training.data_engine import Narration
 from store.embeddings import Embeddings
@@ -185,11 +186,7 @@ def _ask(checkpoint: Checkpoint, needle: Needle, pool: Footage, day: np.ndarray,
             said = step.text
     count = len(needle.footage)
     return Trial(
-        right=_same(said, needle.answer),
+        right=same_answer(said, needle.answer),
         proposed=int(is_needle.sum()) / count,
         selected=selected / min(count, checkpoint.model.config.selected),
     )
-
-
-def _same(said: str, wanted: str) -> bool:
-    return said.casefold().strip(" .") == wanted.casefold().strip(" .")

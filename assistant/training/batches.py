@@ -22,7 +22,7 @@ from assistant.pointer import exploration_grid
 from assistant.training.data_engine import Question, key_frames
 from assistant.training.dataset import Day
 from assistant.training.events import read_events
-from assistant.training.frame_sets import FrameSet, choose_frames, frame_set, uniform_set
+from assistant.training.frame_sets import FrameSet, choose_frames, clocks, frame_set, uniform_set
 from assistant.training.grammar import CAPTION
 from assistant.training.packing import lay_out
 from assistant.training.recipe import Recipe, Stage
@@ -213,12 +213,12 @@ def _captions(day: Day, size: int, rng: Random) -> FrameSet:
     """The frames of one act, asked for what is done in them: the narration itself."""
     acts = [(narration, proof) for narration, proof in zip(day.narrations, day.proofs, strict=True) if proof]
     if not acts:
-        return uniform_set(day, rng.sample(range(len(day)), min(size, len(day))), 2, rng)
+        return uniform_set(day, sorted(rng.sample(range(len(day)), min(size, len(day)))), 2, rng)
     narration, proof = rng.choice(acts)
     frames = (day.within(narration, slack_s=1.0) or list(proof))[:size]
-    chosen = frame_set(day, frames, 0, rng)
+    shown = clocks(day, frames, rng.randrange(24 * 3600))
     question = Question("caption", CAPTION, f"{narration.text}.", (0,))
-    return FrameSet(chosen.frames, chosen.clocks, (narration,), (question,))
+    return FrameSet(tuple(frames), shown, (narration,), (question,))
 
 
 def _numbered(start: int, count: int, longest: int) -> Tensor:

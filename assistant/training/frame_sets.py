@@ -79,16 +79,19 @@ def frame_set(day: Day, frames: Sequence[int], count: int, rng: Random) -> Frame
     midnight_s = rng.randrange(24 * 3600)
     written = day.writer(list(frames), rng, midnight_s).write(proven, rng)
     asked = [q for q in written if not _touches(q, doubtful) and not (q.family == WRONG_VERB and _touches(q, single))]
-    clocks = tuple(_clock(midnight_s + float(day.times_s[i])) for i in frames)
-    return FrameSet(tuple(frames), clocks, tuple(proven), tuple(_balanced(asked, count)))
+    return FrameSet(tuple(frames), clocks(day, frames, midnight_s), tuple(proven), tuple(_balanced(asked, count)))
 
 
 def uniform_set(day: Day, frames: Sequence[int], count: int, rng: Random) -> FrameSet:
     """These frames with questions about the whole day, whether or not the frames show it: ordinary video tuning."""
     midnight_s = rng.randrange(24 * 3600)
     questions = day.writer(range(len(day)), rng, midnight_s).write(day.narrations, rng)
-    clocks = tuple(_clock(midnight_s + float(day.times_s[i])) for i in frames)
-    return FrameSet(tuple(frames), clocks, day.narrations, tuple(_balanced(questions, count)))
+    return FrameSet(tuple(frames), clocks(day, frames, midnight_s), day.narrations, tuple(_balanced(questions, count)))
+
+
+def clocks(day: Day, frames: Sequence[int], began_s: float) -> tuple[str, ...]:
+    """What the wearer's clock showed at these frames of a day that began at this second of it."""
+    return tuple(_clock(began_s + float(day.times_s[i])) for i in frames)
 
 
 def _likeness(one: Event, other: Event) -> float:

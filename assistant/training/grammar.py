@@ -53,7 +53,6 @@ PHRASINGS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 WRONG_VERB = "wrong_verb"
 CAPTION = "what did I do?"
-FAMILIES = tuple(dict.fromkeys(kind.partition("/")[0] for kind in PHRASINGS))
 PLURAL = ("keys", "glasses", "headphones", "scissors")
 TIMES = ("once.", "twice.", "three times.", "four times.")
 STATES = {"open": "open", "turn on": "on"}

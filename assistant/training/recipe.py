@@ -68,8 +68,8 @@ class Recipe:
     projector_lr_share: float = 0.2
     pointer_loss: PointerLoss = "listwise"
     selected: int = 8
-    exploration: float = 0.02  # alpha of the finished checkpoint and
-    least_share: float = 0.05  # least share of the best score, both chosen on validation homes
+    exploration: float = 0.02  # this and the next are the finished checkpoint's, chosen on validation homes
+    least_share: float = 0.05
     candidates: int = 300
     attention_weight: float = 0.5
     handled_weight: float = 0.3
