@@ -17,7 +17,7 @@ from store.records import Keyframe
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is not as it should be; `kind` is "database", "keyframe" or "embedding"."""
+    """One thing that is not as it should be; `kind` is "database", "keyframe", "sound" or "embedding"."""
 
     kind: str
     detail: str
@@ -46,7 +46,7 @@ def check(store: EpisodicStore) -> Report:
     sizes = store.packs.sizes()
     embedded = {name: store.embeddings(name).ids() for name in store.checkpoints()}
     known = np.array(store.keyframe_ids(), np.int64)
-    problems = _database_problems(store) + _keyframe_problems(store, keyframes)
+    problems = _database_problems(store) + _keyframe_problems(store, keyframes) + _sound_problems(store)
     for checkpoint, ids in embedded.items():
         problems += _embedding_problems(store, checkpoint, ids, known)
     return Report(
@@ -75,6 +75,16 @@ def _keyframe_problems(store: EpisodicStore, keyframes: list[Keyframe]) -> list[
             store.jpeg(keyframe)
         except MemoryDamaged as error:
             problems.append(Problem("keyframe", error.message))
+    return problems
+
+
+def _sound_problems(store: EpisodicStore) -> list[Problem]:
+    problems = []
+    for sound in store.sounds():
+        try:
+            store.sound_bytes(sound)
+        except MemoryDamaged as error:
+            problems.append(Problem("sound", error.message))
     return problems
 
 

@@ -8,7 +8,7 @@ what the rows mean (ledger.py does) nor what lies beside them.
 import os
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,42 @@ MIGRATIONS = (
     CREATE INDEX keyframes_of_session ON keyframes (session_id);
     CREATE INDEX keyframes_in_pack ON keyframes (pack, offset_bytes);
     CREATE INDEX transcripts_in_time ON transcripts (started_at);
+    """,
+    """
+    ALTER TABLE transcripts ADD COLUMN engine TEXT NOT NULL DEFAULT '';
+    CREATE VIRTUAL TABLE words USING fts5 (
+        text, content = 'transcripts', content_rowid = 'id', tokenize = 'porter unicode61 remove_diacritics 2'
+    );
+    INSERT INTO words (words) VALUES ('rebuild');
+    CREATE TRIGGER words_come AFTER INSERT ON transcripts BEGIN
+        INSERT INTO words (rowid, text) VALUES (new.id, new.text);
+    END;
+    CREATE TRIGGER words_go AFTER DELETE ON transcripts BEGIN
+        INSERT INTO words (words, rowid, text) VALUES ('delete', old.id, old.text);
+    END;
+    CREATE TRIGGER words_change AFTER UPDATE OF text ON transcripts BEGIN
+        INSERT INTO words (words, rowid, text) VALUES ('delete', old.id, old.text);
+        INSERT INTO words (rowid, text) VALUES (new.id, new.text);
+    END;
+    CREATE TABLE sounds (
+        id INTEGER PRIMARY KEY, session_id INTEGER NOT NULL REFERENCES sessions, started_at REAL NOT NULL,
+        ended_at REAL NOT NULL, zone_offset_s INTEGER NOT NULL, pack INTEGER NOT NULL, offset_bytes INTEGER NOT NULL,
+        length_bytes INTEGER NOT NULL, crc32 INTEGER NOT NULL, heard INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE TABLE keyframes_read (keyframe_id INTEGER PRIMARY KEY) STRICT;
+    CREATE TRIGGER keyframes_go AFTER DELETE ON keyframes BEGIN
+        DELETE FROM keyframes_read WHERE keyframe_id = old.id;
+    END;
+    CREATE TABLE freed (
+        folder TEXT NOT NULL, pack INTEGER NOT NULL, offset_bytes INTEGER NOT NULL, length_bytes INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE holds (
+        id INTEGER PRIMARY KEY CHECK (id = 1), reason TEXT NOT NULL, since REAL NOT NULL, until REAL
+    ) STRICT;
+    CREATE INDEX sounds_in_time ON sounds (started_at);
+    CREATE INDEX sounds_in_pack ON sounds (pack, offset_bytes);
+    CREATE INDEX sounds_unheard ON sounds (started_at) WHERE heard = 0;
+    CREATE INDEX gaps_of_session ON gaps (session_id);
     """,
 )
 
@@ -110,7 +146,7 @@ class Database:
             row = self._connection.execute(sql, parameters).fetchone()
             return None if row is None else row[0]
 
-    def execute(self, sql: str, parameters: Sequence[object] = ()) -> None:
+    def execute(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> None:
         """One statement, committed on return: the hot path, without sqlite-utils' bookkeeping."""
         with self._speaking_plainly():
             self._connection.execute(sql, parameters)
@@ -119,6 +155,21 @@ class Database:
         """Commit one row and return its new id."""
         with self._speaking_plainly():
             return int(self._tables[table].insert(row).last_pk)  # type: ignore[union-attr, arg-type]
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All that is written inside the block is committed at its end, or none of it; inner blocks are of the outer."""
+        with self._speaking_plainly():
+            if self._connection.in_transaction:
+                yield
+                return
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                self._tables.rollback()
+                raise
 
     def _refuse_newer(self) -> None:
         if self.version > len(MIGRATIONS):
@@ -131,15 +182,10 @@ class Database:
         """Apply what is missing; the version is read again inside, as another process may be doing the same."""
         if self.version == len(MIGRATIONS):
             return
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
+        with self.transaction():
             for migration in MIGRATIONS[self.version :]:
                 self._tables.executescript(migration)
             self._connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
-            self._connection.execute("COMMIT")
-        except BaseException:
-            self._tables.rollback()
-            raise
 
     @contextmanager
     def _speaking_plainly(self) -> Iterator[None]:

@@ -1,7 +1,8 @@
 """EpisodicStore: the one door to a memory on disk.
 
     memory.db          rows, the truth             embeddings/<checkpoint>/   derived, rebuildable
-    packs/000001.pack  the JPEGs they point at     recording.lock             held by the one who records
+    packs/000001.pack  the JPEGs they point at     sounds/000001.pack         the sounds they point at
+    recording.lock     held by the one who records
 
 One process records while others index and ask. This file knows the order of things (bytes before rows, lock before
 bytes) and leaves the how to the modules it opens. It does not know models, cameras or screens.
@@ -9,8 +10,9 @@ bytes) and leaves the how to the modules it opens. It does not know models, came
 
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -25,12 +27,13 @@ from store.index import RecallIndex
 from store.ledger import Ledger
 from store.lock import RecordingLock
 from store.packs import Packs
-from store.records import Coverage, Keyframe, Moment, Span
-from store.spans import FIRST_ID, MICROSECONDS, id_range, moments_of, recorded, session_span, total_s, worn
+from store.records import Coverage, Heard, Keyframe, Sound, Span
+from store.spans import FIRST_ID, id_range, recorded, total_s, worn
 
 PROCESS_KILLED = "process killed"
 # Whoever opens a memory holds the recording lock for the moment it mends; a starting recorder sits that out.
 LOCK_WAIT_S = 1.0
+COUNTED = ("sessions", "keyframes", "sounds", "gaps", "transcripts", "turns")
 CHECKPOINT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -44,6 +47,7 @@ class EpisodicStore(Ledger):
         self.directory = directory
         super().__init__(Database(directory / "memory.db"))
         self.packs = Packs(directory / "packs")
+        self.sound_packs = Packs(directory / "sounds")
         self._lock = RecordingLock(directory / "recording.lock")
         self._embeddings: dict[str, Embeddings] = {}
         self._indexes: dict[str, RecallIndex] = {}
@@ -120,24 +124,43 @@ class EpisodicStore(Ledger):
             self.commit_keyframe(keyframe)
         return keyframe
 
+    def drop_keyframes(self, ids: Sequence[int]) -> None:
+        """Forget keyframes that turned out not to be worth their room; the seconds they showed stay recorded."""
+        self.release("keyframes", ids)
+        self._give_back()
+
+    def add_sound(self, session_id: int, started_at: float, ended_at: float, zone_offset_s: int, ogg: bytes) -> Sound:
+        """Remember some seconds of sound, as an Ogg-Opus file; promises and errors are those of `add_keyframe`."""
+        with nullcontext() if self._lock.is_mine else self._lock.held(LOCK_WAIT_S):
+            sound_id = self.free_sound_id(started_at)
+            place = self.sound_packs.append(sound_id, ogg)
+            sound = Sound(
+                id=sound_id,
+                session_id=session_id,
+                started_at=float(started_at),
+                ended_at=float(ended_at),
+                zone_offset_s=zone_offset_s,
+                pack=place.pack,
+                offset_bytes=place.offset_bytes,
+                length_bytes=len(ogg),
+                crc32=place.crc32,
+                heard=False,
+            )
+            self.commit_sound(sound)
+        return sound
+
+    def sound_bytes(self, sound: Sound) -> bytes:
+        """The Ogg-Opus file as recorded, its checksum verified. MemoryDamaged names the sound."""
+        return self.sound_packs.read(sound)
+
+    def keep_heard(self, sound_ids: Sequence[int], transcripts: Iterable[Heard], keep_sound: bool) -> None:
+        """What was said in some sounds; they count as heard and, without `keep_sound`, are erased."""
+        super().keep_heard(sound_ids, transcripts, keep_sound)
+        self._give_back()
+
     def jpeg(self, keyframe: Keyframe) -> bytes:
         """The bytes as captured, their checksum verified. MemoryDamaged names the keyframe."""
         return self.packs.read(keyframe)
-
-    def span(self) -> Span | None:
-        """From the first session's start to the last known second, every keyframe inside; None before any session."""
-        sessions, ends = self.sessions(), self.first_and_last()
-        if not sessions:
-            return None
-        started_at = sessions[0].started_at
-        ended_at = max(session_span(session).ended_at for session in sessions)
-        if ends is not None:
-            oldest, newest = ends
-            started_at = min(started_at, oldest.captured_at)
-            # A span ends before its end, and the last keyframe may be the last known second itself.
-            if newest.id >= id_range(Span(started_at, ended_at))[1]:
-                ended_at = newest.id / MICROSECONDS + 0.001
-        return Span(started_at, ended_at)
 
     def coverage(self, checkpoint: str, span: Span | None = None) -> Coverage:
         """How much of a span (all that is known, if None) was worn, seen, and embedded with this checkpoint."""
@@ -151,16 +174,6 @@ class EpisodicStore(Ledger):
             indexed=len(self.indexed_ids(checkpoint, span)),
             gaps=tuple(gaps),
         )
-
-    def moments(self, span: Span | None = None, newest_first: bool = True, limit: int | None = None) -> list[Moment]:
-        """Each session's keyframes in stretches of less than 30 s."""
-        sessions = self.sessions()
-        found: list[Moment] = []
-        for session in reversed(sessions) if newest_first else sessions:
-            found += moments_of(self.keyframes_of_session(session.id, span))
-            if limit is not None and len(found) >= limit:
-                break
-        return sorted(found, key=lambda moment: moment.started_at, reverse=newest_first)[:limit]
 
     def unindexed(self, checkpoint: str, limit: int = 64) -> list[Keyframe]:
         """Keyframes without an embedding: first those newer than every embedded one, then what was left out."""
@@ -213,14 +226,17 @@ class EpisodicStore(Ledger):
             "directory": str(self.directory),
             "version": self.database.version,
             "recording": self._lock.is_taken(),
-            **{table: self.size(table) for table in ("sessions", "keyframes", "gaps", "transcripts", "turns")},
+            **{
+                table: self.size(table) for table in ("sessions", "keyframes", "sounds", "gaps", "transcripts", "turns")
+            },
             "started_at": span.started_at if span else None,
             "first_captured_at": ends[0].captured_at if ends else None,
             "last_captured_at": ends[1].captured_at if ends else None,
             "indexed": {name: len(self.embeddings(name)) for name in self.checkpoints()},
             "bytes": {
                 "database": sum(path.stat().st_size for path in self.directory.glob("memory.db*")),
-                "packs": sum(self.packs.sizes().values()),
+                "packs": self.packs.disk_bytes(),
+                "sounds": self.sound_packs.disk_bytes(),
                 "embeddings": bytes_under(self.directory / "embeddings"),
             },
             "disk_free_bytes": shutil.disk_usage(self.directory).free,
@@ -229,4 +245,10 @@ class EpisodicStore(Ledger):
     def _mend(self) -> None:
         """With the lock held: no recorder lives, so close what one left open and cut what it left torn."""
         self.close_left_open(PROCESS_KILLED)
-        self.packs.heal(self.committed_end)
+        self._give_back()
+        self.packs.heal(partial(self.claimed_end, "keyframes"))
+        self.sound_packs.heal(partial(self.claimed_end, "sounds"))
+
+    def _give_back(self) -> None:
+        folders = {"keyframes": self.packs, "sounds": self.sound_packs}
+        self.give_back(lambda table, *place: folders[table].erase(*place))

@@ -8,13 +8,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from store.database import Database
 from store.errors import NothingRecorded, UserError
-from store.records import Gap, Keyframe, Session, Span, Transcript, Turn
-from store.spans import FIRST_ID, id_range, keyframe_id
+from store.records import Gap, Hold, Keyframe, Moment, Session, Span, Turn
+from store.spans import FIRST_ID, MICROSECONDS, id_range, keyframe_id, moments_of, session_span
+from store.transcripts import WordLedger
 
-# What overlaps a span: started before its end, and ended in it or, if it took no time, lies in it.
-OVERLAPS = "started_at < ? AND (ended_at > ? OR started_at >= ?)"
 INSERT_KEYFRAME = "INSERT INTO keyframes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 # A session whose recorder died ends at the last second it is known to have lived.
 CLOSE_LEFT_OPEN = """
@@ -26,14 +24,11 @@ CLOSE_LEFT_OPEN = """
 """
 
 
-class Ledger:
-    """Sessions, gaps, keyframes, transcripts and turns of one database.
+class Ledger(WordLedger):
+    """Sessions, gaps, keyframes, words and turns of one database.
 
     DiskFull when a write finds no room, MemoryDamaged when SQLite finds the file broken.
     """
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
 
     def begin_session(self, source: str, started_at: float, zone_offset_s: int, wanted_fps: float) -> Session:
         row: dict[str, Any] = {
@@ -56,6 +51,10 @@ class Ledger:
         sql = "UPDATE sessions SET ended_at = ?, ended_because = ?, heartbeat_at = max(heartbeat_at, ?) WHERE id = ?"
         self.database.execute(sql, (float(ended_at), because, float(ended_at), session_id))
 
+    def reopen_session(self, session_id: int) -> None:
+        """A session whose recorder died goes on."""
+        self.database.execute("UPDATE sessions SET ended_at = NULL, ended_because = NULL WHERE id = ?", (session_id,))
+
     def close_left_open(self, because: str) -> None:
         """End every open session at its last sign of life."""
         self.database.execute(CLOSE_LEFT_OPEN, (because,))
@@ -73,26 +72,26 @@ class Ledger:
         }
         return Gap(id=self.database.insert("gaps", row), **row)
 
+    def extend_gap(self, gap_id: int, ended_at: float) -> None:
+        """A gap that is not over yet."""
+        self.database.execute("UPDATE gaps SET ended_at = max(ended_at, ?) WHERE id = ?", (float(ended_at), gap_id))
+
     def gaps(self, span: Span | None = None) -> list[Gap]:
         """Those that overlap the span, whole, in time order."""
-        return [Gap(**row) for row in self._overlapping("gaps", span)]
+        return [Gap(**row) for row in self.overlapping("gaps", span)]
 
-    def add_transcript(
-        self, session_id: int, started_at: float, ended_at: float, text: str, source: str, confidence: float
-    ) -> Transcript:
-        row: dict[str, Any] = {
-            "session_id": session_id,
-            "started_at": float(started_at),
-            "ended_at": float(ended_at),
-            "text": text,
-            "source": source,
-            "confidence": float(confidence),
-        }
-        return Transcript(id=self.database.insert("transcripts", row), **row)
+    def hold(self) -> Hold | None:
+        """Why recording is to stand still, if it is."""
+        rows = self.database.rows("SELECT reason, since, until FROM holds")
+        return Hold(**rows[0]) if rows else None
 
-    def transcripts(self, span: Span | None = None) -> list[Transcript]:
-        """Those that overlap the span, whole, in time order."""
-        return [Transcript(**row) for row in self._overlapping("transcripts", span)]
+    def set_hold(self, hold: Hold | None) -> None:
+        """Kept, so that a recorder that is killed and started again stands still as well."""
+        if hold is None:
+            self.database.execute("DELETE FROM holds")
+        else:
+            sql = "INSERT OR REPLACE INTO holds VALUES (1, ?, ?, ?)"
+            self.database.execute(sql, (hold.reason, hold.since, hold.until))
 
     def add_turn(
         self,
@@ -174,21 +173,34 @@ class Ledger:
         rows = [Keyframe(**row) for row in self.database.rows(f"{sql} ORDER BY id")]
         return (rows[0], rows[-1]) if rows else None
 
-    def committed_end(self, pack: int) -> int:
-        """Where the last committed record of a pack ends, in bytes; 0 where none is."""
-        sql = "SELECT offset_bytes + length_bytes FROM keyframes WHERE pack = ? ORDER BY offset_bytes DESC LIMIT 1"
-        return int(self.database.value(sql, (pack,)) or 0)
+    def span(self) -> Span | None:
+        """From the first session's start to the last known second, every keyframe inside; None before any session."""
+        sessions, ends = self.sessions(), self.first_and_last()
+        if not sessions:
+            return None
+        started_at = sessions[0].started_at
+        ended_at = max(session_span(session).ended_at for session in sessions)
+        if ends is not None:
+            oldest, newest = ends
+            started_at = min(started_at, oldest.captured_at)
+            # A span ends before its end, and the last keyframe may be the last known second itself.
+            if newest.id >= id_range(Span(started_at, ended_at))[1]:
+                ended_at = newest.id / MICROSECONDS + 0.001
+        return Span(started_at, ended_at)
+
+    def moments(self, span: Span | None = None, newest_first: bool = True, limit: int | None = None) -> list[Moment]:
+        """Each session's keyframes in stretches of less than 30 s."""
+        sessions = self.sessions()
+        found: list[Moment] = []
+        for session in reversed(sessions) if newest_first else sessions:
+            found += moments_of(self.keyframes_of_session(session.id, span))
+            if limit is not None and len(found) >= limit:
+                break
+        return sorted(found, key=lambda moment: moment.started_at, reverse=newest_first)[:limit]
 
     def size(self, table: str) -> int:
         """How many rows a table of this schema has."""
         return int(self.database.value(f"SELECT count(*) FROM {table}"))
-
-    def _overlapping(self, table: str, span: Span | None) -> list[dict[str, Any]]:
-        span = span if span is not None else Span(float("-inf"), float("inf"))
-        return self.database.rows(
-            f"SELECT * FROM {table} WHERE {OVERLAPS} ORDER BY started_at, id",
-            (span.ended_at, span.started_at, span.started_at),
-        )
 
     def _unknown(self, keyframe_id: int) -> UserError:
         sql = "SELECT id FROM keyframes ORDER BY abs(id - ?) LIMIT 1"

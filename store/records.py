@@ -82,16 +82,56 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Transcript:
-    """Words heard or read between two times."""
+class Sound:
+    """About ten seconds of what the wearer heard, one Ogg-Opus file; it lies in a pack of sounds at `offset_bytes`.
+
+    `heard`: its speech has been written down.
+    """
 
     id: int
     session_id: int
     started_at: float
     ended_at: float
+    zone_offset_s: int
+    pack: int
+    offset_bytes: int
+    length_bytes: int
+    crc32: int
+    heard: bool
+
+    @property
+    def local_time(self) -> datetime:
+        """The time the wearer's clock showed at its beginning."""
+        return local_time(self.started_at, self.zone_offset_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Words heard or read between two times; `source` is "speech" or "scene-text", `engine` what wrote them down."""
+
+    session_id: int
+    started_at: float
+    ended_at: float
     text: str
     source: str
+    engine: str
     confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript(Heard):
+    """Words that are in the memory."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Recording is "paused" or "private" until somebody resumes it or `until` has come."""
+
+    reason: str
+    since: float
+    until: float | None
 
 
 @dataclass(frozen=True, slots=True)

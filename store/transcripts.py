@@ -1,0 +1,113 @@
+"""What was heard and read: sounds, the transcripts of speech and of text in the scene, and their full text.
+
+Sounds wait here until somebody has written down their speech, keyframes until somebody has read what is written in
+them; words and the mark that they were taken down are committed together, so a crash neither loses nor doubles any.
+This file does not know packs, nor what turns sound or pictures into words.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, astuple
+from typing import Any
+
+from store.freed import FreedLedger
+from store.records import Heard, Keyframe, Sound, Span, Transcript
+from store.spans import id_range
+
+# What overlaps a span: started before its end, and ended in it or, if it took no time, lies in it.
+OVERLAPS = "started_at < ? AND (ended_at > ? OR started_at >= ?)"
+SAME_TEXT_S = 30.0  # text that stays in view is one row that grows
+INSERT_SOUND = "INSERT INTO sounds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT_TRANSCRIPT = """
+    INSERT INTO transcripts (session_id, started_at, ended_at, text, source, engine, confidence)
+    VALUES (?, ?, ?, ?, ?, ?, ?)
+"""
+EXTEND_TRANSCRIPT = """
+    UPDATE transcripts SET ended_at = max(ended_at, :ended_at), confidence = max(confidence, :confidence)
+    WHERE id = (
+        SELECT id FROM transcripts WHERE session_id = :session_id AND source = :source AND text = :text
+        AND started_at <= :ended_at AND ended_at >= :started_at - :same_text_s ORDER BY started_at DESC LIMIT 1
+    )
+"""
+
+
+class WordLedger(FreedLedger):
+    """Sounds and transcripts of one database. DiskFull when a write finds no room."""
+
+    def free_sound_id(self, started_at: float) -> int:
+        """The time in microseconds, raised by one until no sound has it."""
+        free = id_range(Span(started_at, started_at))[0]
+        while self.database.value("SELECT 1 FROM sounds WHERE id = ?", (free,)) is not None:
+            free += 1
+        return free
+
+    def commit_sound(self, sound: Sound) -> None:
+        """The commit point of a sound: its bytes must be on disk before."""
+        self.database.execute(INSERT_SOUND, astuple(sound))
+
+    def sounds(self, span: Span | None = None) -> list[Sound]:
+        """Those that overlap the span, whole, in time order."""
+        return _as_sounds(self.overlapping("sounds", span))
+
+    def unheard(self, limit: int = 64) -> list[Sound]:
+        """The oldest sounds whose speech nobody has written down, in time order."""
+        sql = "SELECT * FROM sounds WHERE heard = 0 ORDER BY started_at, id LIMIT ?"
+        return _as_sounds(self.database.rows(sql, (limit,)))
+
+    def keep_heard(self, sound_ids: Sequence[int], transcripts: Iterable[Heard], keep_sound: bool) -> None:
+        """What was said in some sounds; they count as heard and, without `keep_sound`, are gone."""
+        with self.database.transaction():
+            for transcript in transcripts:
+                self.database.execute(INSERT_TRANSCRIPT, astuple(transcript))
+            if keep_sound:
+                sql = "UPDATE sounds SET heard = 1 WHERE id IN (SELECT value FROM json_each(?))"
+                self.database.execute(sql, (json.dumps([int(each) for each in sound_ids]),))
+            else:
+                self.release("sounds", sound_ids)
+
+    def unread(self, limit: int = 32) -> list[Keyframe]:
+        """The newest keyframes whose scene text nobody has read, newest first."""
+        sql = (
+            "SELECT * FROM keyframes WHERE id NOT IN (SELECT keyframe_id FROM keyframes_read) ORDER BY id DESC LIMIT ?"
+        )
+        return [Keyframe(**row) for row in self.database.rows(sql, (limit,))]
+
+    def keep_read(self, keyframe_ids: Sequence[int], texts: Iterable[Heard]) -> None:
+        """What is written in some keyframes; they count as read. A text that stays in view makes its row longer."""
+        with self.database.transaction():
+            for text in texts:
+                self.database.execute(EXTEND_TRANSCRIPT, {**asdict(text), "same_text_s": SAME_TEXT_S})
+                if not self.database.value("SELECT changes()"):
+                    self.database.execute(INSERT_TRANSCRIPT, astuple(text))
+            for each in keyframe_ids:
+                self.database.execute("INSERT OR IGNORE INTO keyframes_read VALUES (?)", (int(each),))
+
+    def transcripts(self, span: Span | None = None) -> list[Transcript]:
+        """Those that overlap the span, whole, in time order."""
+        return [Transcript(**row) for row in self.overlapping("transcripts", span)]
+
+    def find_words(self, query: str, span: Span | None = None, limit: int = 20) -> list[Transcript]:
+        """Transcripts of the span with any of the words, by their stems; best first (BM25)."""
+        wanted = " OR ".join(f'"{word}"' for word in re.findall(r"\w+", query))
+        span = span if span is not None else Span(float("-inf"), float("inf"))
+        if not wanted:
+            return []
+        sql = f"""
+            SELECT transcripts.* FROM words JOIN transcripts ON transcripts.id = words.rowid
+            WHERE words MATCH ? AND {OVERLAPS} ORDER BY bm25(words), started_at DESC LIMIT ?
+        """
+        found = self.database.rows(sql, (wanted, span.ended_at, span.started_at, span.started_at, limit))
+        return [Transcript(**row) for row in found]
+
+    def overlapping(self, table: str, span: Span | None) -> list[dict[str, Any]]:
+        """The rows of a table with started_at and ended_at that overlap the span, in time order."""
+        span = span if span is not None else Span(float("-inf"), float("inf"))
+        return self.database.rows(
+            f"SELECT * FROM {table} WHERE {OVERLAPS} ORDER BY started_at, id",
+            (span.ended_at, span.started_at, span.started_at),
+        )
+
+
+def _as_sounds(rows: Iterable[dict[str, Any]]) -> list[Sound]:
+    return [Sound(**{**row, "heard": bool(row["heard"])}) for row in rows]

@@ -1,0 +1,171 @@
+"""What was heard and read: nothing lost, nothing twice, found by its words, and bytes that go are really gone."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from store.check import check
+from store.database import MIGRATIONS
+from store.episodic import EpisodicStore
+from store.errors import MemoryDamaged
+from store.packs import HEADER
+from store.records import Heard, Session, Span
+
+START = 1_760_000_000.0
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[EpisodicStore]:
+    with EpisodicStore.open(tmp_path / "memory") as store:
+        yield store
+
+
+@pytest.fixture
+def session(store: EpisodicStore) -> Session:
+    return store.begin_session("glasses", START, 3600, 1.0)
+
+
+@pytest.fixture(scope="module")
+def clock_memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EpisodicStore]:
+    with EpisodicStore.open(tmp_path_factory.mktemp("words")) as store:
+        session = store.begin_session("glasses", START, 0, 1.0)
+        store.keep_heard([], [said(session, 0, "nine o'clock")], keep_sound=True)
+        yield store
+
+
+def said(session: Session, at_s: float, text: str, source: str = "speech") -> Heard:
+    return Heard(session.id, START + at_s, START + at_s + 2, text, source, "whisper", 0.5)
+
+
+def add_sounds(store: EpisodicStore, session: Session, count: int) -> list[int]:
+    return [
+        store.add_sound(session.id, START + 10 * n, START + 10 * n + 10, 3600, b"ogg %d " % n * 3000).id
+        for n in range(count)
+    ]
+
+
+def test_a_sound_comes_back_as_it_was_given_and_waits_to_be_heard(store: EpisodicStore, session: Session) -> None:
+    ids = add_sounds(store, session, 3)
+    assert [sound.id for sound in store.unheard()] == ids == [sound.id for sound in store.sounds()]
+    assert [store.sound_bytes(sound)[:6] for sound in store.sounds()] == [b"ogg 0 ", b"ogg 1 ", b"ogg 2 "]
+    assert [sound.id for sound in store.sounds(Span(START + 12, START + 15))] == [ids[1]]
+    assert check(store).clean
+
+
+def test_words_and_the_mark_that_they_were_heard_come_together(store: EpisodicStore, session: Session) -> None:
+    ids = add_sounds(store, session, 3)
+    store.keep_heard(ids[:2], [said(session, 1, "take the bus"), said(session, 12, "at nine")], keep_sound=True)
+    assert [sound.id for sound in store.unheard()] == ids[2:]
+    assert [(t.text, t.engine, t.started_at - START) for t in store.transcripts()] == [
+        ("take the bus", "whisper", 1),
+        ("at nine", "whisper", 12),
+    ]
+    broken = Heard(session.id + 1, START, START + 1, "of no session", "speech", "whisper", 1.0)
+    with pytest.raises(Exception, match="FOREIGN KEY"):
+        store.keep_heard(ids[2:], [said(session, 21, "lost"), broken], keep_sound=False)
+    assert [sound.id for sound in store.unheard()] == ids[2:]
+    assert store.find_words("lost") == []
+
+
+def test_a_sound_that_is_not_kept_leaves_no_byte_behind(store: EpisodicStore, session: Session) -> None:
+    ids = add_sounds(store, session, 3)
+    before = store.sound_packs.disk_bytes()
+    store.keep_heard(ids[:2], [], keep_sound=False)
+    left = store.sound_packs.path(1).read_bytes()
+    assert b"ogg 0" not in left and b"ogg 1" not in left and b"ogg 2" in left
+    assert [sound.id for sound in store.sounds()] == ids[2:]
+    assert store.sound_packs.disk_bytes() < before
+    assert check(store).clean
+
+
+def test_a_crash_between_the_rows_and_the_bytes_is_made_good(store: EpisodicStore, session: Session) -> None:
+    ids = add_sounds(store, session, 2)
+    store.release("sounds", ids)  # the process dies here
+    store.close()
+    with EpisodicStore.open(store.directory) as again:
+        path = again.sound_packs.path(1)
+        assert not path.read_bytes().strip(b"\0")
+        (kept,) = add_sounds(again, session, 1)
+        assert again.sound_bytes(again.sounds()[0])[:5] == b"ogg 0" and again.sounds()[0].id == kept
+        assert check(again).clean
+
+
+def test_nothing_is_written_over_bytes_that_are_still_to_be_erased(store: EpisodicStore, session: Session) -> None:
+    ids = add_sounds(store, session, 2)
+    last = store.sounds()[-1]
+    store.release("sounds", ids[1:])
+    assert store.claimed_end("sounds", 1) == last.offset_bytes + last.length_bytes
+    store.sound_packs.heal(lambda pack: store.claimed_end("sounds", pack))
+    assert store.sound_packs.sizes()[1] == last.offset_bytes + last.length_bytes
+
+
+def test_dropped_keyframes_go_with_their_bytes_and_their_neighbours_stay(
+    store: EpisodicStore, session: Session
+) -> None:
+    kept = [store.add_keyframe(session.id, START + n, 3600, b"picture %d " % n * 2000, 640, 480, 1.0) for n in range(4)]
+    store.keep_read([keyframe.id for keyframe in kept], [])
+    store.drop_keyframes([kept[1].id, kept[3].id])
+    assert store.keyframes() == [kept[0], kept[2]]
+    assert [store.jpeg(keyframe)[:9] for keyframe in store.keyframes()] == [b"picture 0", b"picture 2"]
+    assert b"picture 1" not in store.packs.path(1).read_bytes()
+    assert store.database.value("SELECT count(*) FROM keyframes_read") == 2
+    assert check(store).clean
+
+
+def test_keyframes_are_read_newest_first_and_once(store: EpisodicStore, session: Session) -> None:
+    ids = [store.add_keyframe(session.id, START + n, 0, b"jpeg", 64, 48, 1.0).id for n in range(5)]
+    assert [keyframe.id for keyframe in store.unread(2)] == [ids[4], ids[3]]
+    store.keep_read(ids[3:], [said(session, 3, "EXIT", "scene-text")])
+    assert [keyframe.id for keyframe in store.unread()] == [ids[2], ids[1], ids[0]]
+
+
+def test_a_text_that_stays_in_view_is_one_row_that_grows(store: EpisodicStore, session: Session) -> None:
+    for at_s in (0, 10, 25, 100):
+        store.keep_read([], [said(session, at_s, "BAKERY", "scene-text")])
+    store.keep_read([], [said(session, 11, "OPEN", "scene-text")])
+    spans = [(t.text, t.started_at - START, t.ended_at - START) for t in store.transcripts()]
+    assert spans == [("BAKERY", 0, 27), ("OPEN", 11, 13), ("BAKERY", 100, 102)]
+
+
+def test_words_are_found_by_their_stems_best_first_and_within_a_span(store: EpisodicStore, session: Session) -> None:
+    ids = add_sounds(store, session, 1)
+    lines = ["the bus leaves at nine", "nine apples", "take the bus to the bus station", "Café crème"]
+    store.keep_heard(ids, [said(session, 10 * n, text) for n, text in enumerate(lines)], keep_sound=True)
+    assert [t.text for t in store.find_words("bus")] == [lines[2], lines[0]]
+    assert {t.text for t in store.find_words("apple, station")} == {lines[1], lines[2]}
+    assert [t.text for t in store.find_words("cafe")] == [lines[3]]
+    assert [t.text for t in store.find_words("nine", Span(START + 9, START + 15))] == [lines[1]]
+    assert len(store.find_words("the nine", limit=1)) == 1
+
+
+@given(query=st.text(max_size=40) | st.text('"*(){}^:-+ANDORNT nine', max_size=12))
+def test_no_query_is_an_error(clock_memory: EpisodicStore, query: str) -> None:
+    assert len(clock_memory.find_words(query)) <= 1
+
+
+def test_a_memory_of_the_first_version_is_brought_up_to_date_with_its_words(tmp_path: Path) -> None:
+    path = tmp_path / "memory.db"
+    old = sqlite3.connect(path)
+    old.executescript(MIGRATIONS[0])
+    old.execute("INSERT INTO sessions VALUES (1, 'film', 0, 0, 1, 9, 9, 'end of film')")
+    old.execute("INSERT INTO transcripts VALUES (1, 1, 2, 4, 'the quick fox', 'speech', 0.5)")
+    old.execute("PRAGMA user_version = 1")
+    old.commit()
+    old.close()
+    with EpisodicStore.open(tmp_path) as store:
+        assert store.database.version == len(MIGRATIONS)
+        assert [(t.text, t.engine) for t in store.find_words("foxes")] == [("the quick fox", "")]
+        assert store.unheard() == [] and store.hold() is None
+
+
+def test_a_sound_whose_bytes_are_not_what_they_were_is_named(store: EpisodicStore, session: Session) -> None:
+    (sound_id,) = add_sounds(store, session, 1)
+    path = store.sound_packs.path(1)
+    path.write_bytes(path.read_bytes()[: HEADER.size] + b"x" * 21000)
+    with pytest.raises(MemoryDamaged, match=f"Sound {sound_id}"):
+        store.sound_bytes(store.sounds()[0])
+    assert [problem.kind for problem in check(store).problems] == ["sound"]
