@@ -1,35 +1,83 @@
 """config.toml as frozen dataclasses, and where the memory and the configuration lie on this machine.
 
-An unknown key is an error that names the nearest known one: a misspelt setting must not be a silent default.
-This file does not know what the settings do.
+What each key means stands beside it here, and nowhere else. This file does not know what the settings do.
 """
 
-import difflib
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from store.errors import UserError
+from store.settings import Document, setting
+
+GIB = 2**30
 
 
 @dataclass(frozen=True, slots=True)
 class Capture:
     """[capture]: how often the camera is looked at, and what is worth a keyframe."""
 
-    fps: float = 1.0
-    keyframe_every_s: float = 10.0
-    novelty_threshold: float = 0.15
-    jpeg_quality: int = 90
+    fps: float = setting(1.0, "pictures looked at a second", unit="fps", lowest=0.01, highest=120.0)
+    keyframe_every_s: float = setting(
+        10.0, "a keyframe is kept at least so often", unit="s", lowest=0.01, highest=86_400.0
+    )
+    novelty_threshold: float = setting(
+        0.15, "how much a picture must differ from the last one kept, in its contrast", lowest=0.0, highest=2.0
+    )
+    jpeg_quality: int = setting(90, "of the pictures that are kept", lowest=1, highest=100)
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """[sound]: what is heard, and whether the sound itself is kept."""
+
+    source: str = setting("camera", 'the camera\'s own sound; or "microphone", "microphone:NAME", "off"')
+    keep: bool = setting(False, "keep the sound after its words have been written down")
+    bitrate_kbps: float = setting(24.0, "of the Opus files", unit="kbps", lowest=6.0, highest=256.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """[words]: what is written down of speech and of text in the scene."""
+
+    speech: bool = setting(True, "write down what is said")
+    whisper: str = setting("", "folder of a faster-whisper checkpoint; without one, pocketsphinx, which is rough")
+    scene_text: bool = setting(True, "write down what is to be read in keyframes")
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """[disk]: how much room recording leaves."""
+
+    reserve_bytes: int = setting(
+        2 * GIB, "recording stands still below it", unit="bytes", lowest=64 * 2**20, highest=2**50
+    )
+    warn_bytes: int = setting(10 * GIB, "status warns below it", unit="bytes", lowest=64 * 2**20, highest=2**50)
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
     """[model]: the checkpoint that answers."""
 
-    checkpoint: str = "nano"
+    checkpoint: str = setting("nano", "its name, or the path of its folder")
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSettings:
+    """[cameras.NAME]: a camera that can be recorded by its name, and how it is worn."""
+
+    uri: str = setting("", "where it is, as for `whereabouts record`")
+    rotation: int = setting(0, "degrees clockwise that turn its picture upright", choices=(0, 90, 180, 270))
+    crop: tuple[float, float, float, float] = setting(
+        (0.0, 0.0, 1.0, 1.0),
+        "left, top, right, bottom of the part of the upright picture",
+        lowest=0.0,
+        highest=1.0,
+    )
+    sound: str = setting("", "what is heard with this camera, instead of [sound] source")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +85,11 @@ class Config:
     """All of config.toml; whatever it leaves out has its default."""
 
     capture: Capture = field(default_factory=Capture)
+    sound: Sound = field(default_factory=Sound)
+    words: Words = field(default_factory=Words)
+    disk: Disk = field(default_factory=Disk)
     model: Model = field(default_factory=Model)
-
-
-RANGES = {
-    "fps": (0.01, 120.0),
-    "keyframe_every_s": (0.01, 86_400.0),
-    "novelty_threshold": (0.0, 2.0),
-    "jpeg_quality": (1, 100),
-}
-
-Section = TypeVar("Section", Capture, Model)
+    cameras: Mapping[str, CameraSettings] = field(default_factory=dict)
 
 
 def load_config(path: Path | None = None) -> Config:
@@ -58,15 +100,36 @@ def load_config(path: Path | None = None) -> Config:
     """
     path = path if path is not None else config_path()
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        document = Document(path, text, tomllib.loads(text))
     except FileNotFoundError:
         return Config()
     except (OSError, ValueError) as error:
         raise UserError(
             f"{path} cannot be read: {error}.", "Correct the file, or remove it to use defaults."
         ) from error
-    _refuse_unknown(path, "section", document, fields(Config))
-    return Config(capture=_section(path, "capture", document, Capture), model=_section(path, "model", document, Model))
+    values = dict(document.values)
+    cameras = _cameras(document, values.pop("cameras", {}))
+    sections: dict[str, Any] = {each.name: each.default_factory for each in fields(Config) if each.name != "cameras"}
+    document.refuse_unknown("", values, [*sections, "cameras"])
+    read: dict[str, Any] = {name: document.section(name, sections[name], part) for name, part in values.items()}
+    return Config(**read, cameras=cameras)
+
+
+def _cameras(document: Document, tables: object) -> dict[str, CameraSettings]:
+    if not isinstance(tables, dict):
+        what = f"cameras = {tables!r} is not a section"
+        raise document.mistake("cameras", "", what, "Write [cameras.NAME] on a line of its own.")
+    cameras = {name: document.section(f"cameras.{name}", CameraSettings, part) for name, part in tables.items()}
+    for name, camera in cameras.items():
+        if not camera.uri:
+            hint = 'Write where it is, such as uri = "usb:0".'
+            raise document.mistake(f"cameras.{name}", "", f"the camera {name} has no uri", hint)
+        left, top, right, bottom = camera.crop
+        if not (left < right and top < bottom):
+            what, hint = f"crop = {list(camera.crop)} leaves nothing", "Give left < right and top < bottom."
+            raise document.mistake(f"cameras.{name}", "crop", what, hint)
+    return cameras
 
 
 def config_path() -> Path:
@@ -80,41 +143,15 @@ def memory_directory(explicit: Path | None = None) -> Path:
         return explicit.expanduser()
     if home := os.environ.get("WHEREABOUTS_HOME"):
         return Path(home).expanduser()
-    return _xdg("XDG_DATA_HOME", ".local/share") / "whereabouts" / "memory"
+    return data_directory() / "memory"
+
+
+def data_directory() -> Path:
+    """$XDG_DATA_HOME/whereabouts."""
+    return _xdg("XDG_DATA_HOME", ".local/share") / "whereabouts"
 
 
 def _xdg(variable: str, default: str) -> Path:
     """The XDG base directory rule: an unset or relative path counts as the default below the home directory."""
     chosen = Path(os.environ.get(variable, ""))
     return chosen if chosen.is_absolute() else Path.home() / default
-
-
-def _section(path: Path, name: str, document: Mapping[str, Any], kind: type[Section]) -> Section:
-    values = document.get(name, {})
-    if not isinstance(values, dict):
-        raise UserError(f"{path}: {name} = {values!r} is not a section.", f"Write [{name}] on a line of its own.")
-    _refuse_unknown(path, f"key in [{name}]", values, fields(kind))
-    defaults = kind()
-    return kind(**{key: _checked(path, key, value, getattr(defaults, key)) for key, value in values.items()})
-
-
-def _refuse_unknown(path: Path, what: str, given: Iterable[str], known_fields: Iterable[Any]) -> None:
-    known = [known_field.name for known_field in known_fields]
-    for key in given:
-        if key not in known:
-            nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]
-            raise UserError(f"{path}: unknown {what}: {key}.", f"Did you mean {nearest}?")
-
-
-def _checked(path: Path, key: str, value: Any, default: object) -> Any:
-    """The value in the type of its default, within its range."""
-    if isinstance(default, float) and type(value) is int:
-        value = float(value)
-    if type(value) is not type(default):
-        wanted = type(default).__name__
-        raise UserError(f"{path}: {key} = {value!r} is of the wrong type.", f"Give a {wanted}, such as {default!r}.")
-    if isinstance(value, int | float):
-        lowest, highest = RANGES[key]
-        if not lowest <= value <= highest:
-            raise UserError(f"{path}: {key} = {value!r} is out of range.", f"Choose from {lowest} to {highest}.")
-    return value

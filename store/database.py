@@ -158,7 +158,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All that is written inside the block is committed at its end, or none of it; inner blocks are of the outer."""
+        """All that is written inside is committed at the end, or none of it; an inner block belongs to the outer."""
         with self._speaking_plainly():
             if self._connection.in_transaction:
                 yield
