@@ -1,8 +1,9 @@
 """Checkpoints: where they are, whether they are whole, and how they load. Never from the network.
 
 A checkpoint is one folder: config.json, model.safetensors and tokenizer.json of MMEgo, the same three of its recall
-encoder in recall/, and domain.safetensors. "nano" comes with the program; "0.5b" and "7b" are LLaVA-OneVision as the
-hub's own tool left it in its cache, together with a SigLIP, because such folders bring no recall/ of their own.
+encoder in recall/, domain.safetensors and salience.safetensors. "nano" comes with the program; "0.5b" and "7b" are
+LLaVA-OneVision as the hub's own tool left it in its cache, together with a SigLIP, because such folders bring no
+recall/ of their own.
 
 `describe` answers without loading torch, so everything heavy is imported inside `load` and `save`. This file does not
 know what a checkpoint is used for.
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from assistant.domain import Domain
     from assistant.encoder import RecallEncoder
     from assistant.model import MMEgo
+    from assistant.salience import Salience
 
 NANO = Path(__file__).parent / "nano"
 HUB = {"0.5b": "llava-hf/llava-onevision-qwen2-0.5b-ov-hf", "7b": "llava-hf/llava-onevision-qwen2-7b-ov-hf"}
@@ -60,6 +62,7 @@ class Checkpoint:
     tokenizer: "PreTrainedTokenizerFast"
     recall: "RecallEncoder"
     domain: "Domain | None"
+    salience: "Salience | None"
     pointer_trained: bool
 
     @property
@@ -96,7 +99,7 @@ def describe(name_or_folder: str) -> Description:
 def load(name_or_folder: str, device: str = "cpu") -> Checkpoint:
     """Load a checkpoint: in fp32 on the CPU, elsewhere as it lies on disk. Raises CheckpointError."""
     found = describe(name_or_folder)  # before torch, which takes seconds: a missing folder is said at once
-    from assistant.domain import FILE, Domain
+    from assistant import domain, salience
     from assistant.encoder import RecallEncoder, RecallModel
     from assistant.model import MMEgo
     from assistant.prompt import stop_ids
@@ -106,12 +109,13 @@ def load(name_or_folder: str, device: str = "cpu") -> Checkpoint:
         tokenizer = _load_tokenizer(found.folder, model.config.text_config.vocab_size)
         if not stop_ids(tokenizer):
             raise ValueError("tokenizer.json has no <|im_end|>")
-        domain = Domain.load(found.folder) if (found.folder / FILE).exists() else None
+        known = domain.Domain.load(found.folder) if (found.folder / domain.FILE).exists() else None
+        read = salience.Salience.load(found.folder) if (found.folder / salience.FILE).exists() else None
     with _blaming(found.recall_folder):
         recall_model, _ = _load_model(RecallModel, found.recall_folder, device, may_miss=set())
         vocabulary = recall_model.config.text_config.vocab_size
         recall = RecallEncoder(recall_model, _load_tokenizer(found.recall_folder, vocabulary))
-    return Checkpoint(found, model, tokenizer, recall, domain, pointer_trained=not missing)
+    return Checkpoint(found, model, tokenizer, recall, known, read, pointer_trained=not missing)
 
 
 def save(

@@ -1,6 +1,7 @@
 """Is the memory whole? Rows against packs, checksum by checksum, and against the embeddings; nothing is changed.
 
-Bytes in a pack that no row claims are counted and are no problem: a crash between bytes and row leaves them.
+Bytes in a pack that no row claims are counted and are no problem: a crash between bytes and row leaves them, and so
+does a picture that was reduced, whose bytes went back to the disk.
 This file does not know how to repair anything.
 """
 
@@ -104,5 +105,7 @@ def _embedding_problems(store: EpisodicStore, checkpoint: str, ids: np.ndarray, 
 def _orphan_bytes(sizes: dict[int, int], keyframes: list[Keyframe]) -> int:
     claimed: Counter[int] = Counter()
     for keyframe in keyframes:
+        if keyframe.reduced:  # its bytes lie elsewhere
+            continue
         claimed[keyframe.pack] += HEADER.size + keyframe.length_bytes
     return sum(max(0, size - claimed[pack]) for pack, size in sizes.items())

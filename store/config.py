@@ -49,6 +49,13 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
+class Index:
+    """[index]: what becomes of keyframes once a model has seen them."""
+
+    reduce: bool = setting(True, "keep only a small picture of keyframes in which nothing happens")
+
+
+@dataclass(frozen=True, slots=True)
 class Disk:
     """[disk]: how much room recording leaves."""
 
@@ -87,6 +94,7 @@ class Config:
     capture: Capture = field(default_factory=Capture)
     sound: Sound = field(default_factory=Sound)
     words: Words = field(default_factory=Words)
+    index: Index = field(default_factory=Index)
     disk: Disk = field(default_factory=Disk)
     model: Model = field(default_factory=Model)
     cameras: Mapping[str, CameraSettings] = field(default_factory=dict)

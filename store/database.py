@@ -56,6 +56,7 @@ MIGRATIONS = (
     CREATE INDEX transcripts_in_time ON transcripts (started_at);
     """,
     """
+    ALTER TABLE keyframes ADD COLUMN reduced INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE transcripts ADD COLUMN engine TEXT NOT NULL DEFAULT '';
     CREATE VIRTUAL TABLE words USING fts5 (
         text, content = 'transcripts', content_rowid = 'id', tokenize = 'porter unicode61 remove_diacritics 2'
@@ -90,6 +91,7 @@ MIGRATIONS = (
     CREATE INDEX sounds_in_pack ON sounds (pack, offset_bytes);
     CREATE INDEX sounds_unheard ON sounds (started_at) WHERE heard = 0;
     CREATE INDEX gaps_of_session ON gaps (session_id);
+    CREATE INDEX keyframes_in_full ON keyframes (id) WHERE reduced = 0;
     """,
 )
 

@@ -115,6 +115,12 @@ class Embeddings:
             rows = self._rows_of(np.asarray(ids, np.int64))
             return np.asarray(self._compressed[rows], np.float32)
 
+    def recall(self, ids: Sequence[int]) -> np.ndarray:
+        """(n, D) float32 in the order asked. UserError for a keyframe without an embedding."""
+        with self._turn:
+            self._refresh()
+            return np.asarray(self._recall[self._rows_of(np.asarray(ids, np.int64))], np.float32)
+
     def _rows_of(self, ids: np.ndarray) -> np.ndarray:
         if len(self._ids) == 0:
             raise UserError(f"{self.directory.name} has no embeddings yet.", "Run: whereabouts index")

@@ -1,8 +1,8 @@
 """EpisodicStore: the one door to a memory on disk.
 
     memory.db          rows, the truth             embeddings/<checkpoint>/   derived, rebuildable
-    packs/000001.pack  the JPEGs they point at     sounds/000001.pack         the sounds they point at
-    recording.lock     held by the one who records
+    packs/000001.pack  the JPEGs they point at     small/000001.pack          those that were reduced
+    recording.lock     held by the one who records sounds/000001.pack         sounds
 
 One process records while others index and ask. This file knows the order of things (bytes before rows, lock before
 bytes) and leaves the how to the modules it opens. It does not know models, cameras or screens.
@@ -22,12 +22,12 @@ import numpy as np
 from store.database import Database
 from store.disk import bytes_under, make_private_directory, writing
 from store.embeddings import Embeddings
-from store.errors import DiskFull, MemoryBusy, NothingRecorded, UserError
+from store.errors import DiskFull, MemoryBusy, MemoryDamaged, NothingRecorded, UserError
 from store.index import RecallIndex
 from store.ledger import Ledger
 from store.lock import RecordingLock
 from store.packs import Packs
-from store.records import Coverage, Heard, Keyframe, Sound, Span
+from store.records import Coverage, Heard, Keyframe, Reduction, Sound, Span
 from store.spans import FIRST_ID, id_range, recorded, total_s, worn
 
 PROCESS_KILLED = "process killed"
@@ -47,6 +47,7 @@ class EpisodicStore(Ledger):
         self.directory = directory
         super().__init__(Database(directory / "memory.db"))
         self.packs = Packs(directory / "packs")
+        self.small_packs, self._small_lock = Packs(directory / "small"), RecordingLock(directory / "small.lock")
         self.sound_packs = Packs(directory / "sounds")
         self._lock = RecordingLock(directory / "recording.lock")
         self._embeddings: dict[str, Embeddings] = {}
@@ -124,9 +125,11 @@ class EpisodicStore(Ledger):
             self.commit_keyframe(keyframe)
         return keyframe
 
-    def drop_keyframes(self, ids: Sequence[int]) -> None:
-        """Forget keyframes that turned out not to be worth their room; the seconds they showed stay recorded."""
-        self.release("keyframes", ids)
+    def reduce_keyframes(self, reductions: Sequence[Reduction]) -> None:
+        """Put small pictures in the place of full ones, whose bytes are given back; a recorder may go on meanwhile."""
+        with self._small_lock.held(LOCK_WAIT_S):
+            placed = [(small, self.small_packs.append(small.keyframe_id, small.jpeg)) for small in reductions]
+        self.replace_pictures(placed)
         self._give_back()
 
     def add_sound(self, session_id: int, started_at: float, ended_at: float, zone_offset_s: int, ogg: bytes) -> Sound:
@@ -159,8 +162,17 @@ class EpisodicStore(Ledger):
         self._give_back()
 
     def jpeg(self, keyframe: Keyframe) -> bytes:
-        """The bytes as captured, their checksum verified. MemoryDamaged names the keyframe."""
-        return self.packs.read(keyframe)
+        """The bytes as captured, or as reduced since; checksum verified. MemoryDamaged names the keyframe."""
+        try:
+            return self._packs_of(keyframe).read(keyframe)
+        except MemoryDamaged:
+            now = self.keyframe(keyframe.id)
+            if now == keyframe:
+                raise
+            return self._packs_of(now).read(now)
+
+    def _packs_of(self, keyframe: Keyframe) -> Packs:
+        return self.small_packs if keyframe.reduced else self.packs
 
     def coverage(self, checkpoint: str, span: Span | None = None) -> Coverage:
         """How much of a span (all that is known, if None) was worn, seen, and embedded with this checkpoint."""
@@ -195,6 +207,10 @@ class EpisodicStore(Ledger):
     def compressed(self, checkpoint: str, ids: Sequence[int]) -> np.ndarray:
         """(n, C) float32 in the order asked. UserError for a keyframe without an embedding."""
         return self.embeddings(checkpoint).compressed(ids)
+
+    def recall_of(self, checkpoint: str, ids: Sequence[int]) -> np.ndarray:
+        """(n, D) float32 in the order asked. UserError for a keyframe without an embedding."""
+        return self.embeddings(checkpoint).recall(ids)
 
     def recall(
         self, checkpoint: str, query: np.ndarray, limit: int, span: Span | None = None
@@ -236,6 +252,7 @@ class EpisodicStore(Ledger):
             "bytes": {
                 "database": sum(path.stat().st_size for path in self.directory.glob("memory.db*")),
                 "packs": self.packs.disk_bytes(),
+                "small": self.small_packs.disk_bytes(),
                 "sounds": self.sound_packs.disk_bytes(),
                 "embeddings": bytes_under(self.directory / "embeddings"),
             },

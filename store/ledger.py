@@ -13,7 +13,7 @@ from store.records import Gap, Hold, Keyframe, Moment, Session, Span, Turn
 from store.spans import FIRST_ID, MICROSECONDS, id_range, keyframe_id, moments_of, session_span
 from store.transcripts import WordLedger
 
-INSERT_KEYFRAME = "INSERT INTO keyframes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT_KEYFRAME = "INSERT INTO keyframes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 # A session whose recorder died ends at the last second it is known to have lived.
 CLOSE_LEFT_OPEN = """
     UPDATE sessions SET ended_because = ?, ended_at = max(
@@ -163,6 +163,12 @@ class Ledger(WordLedger):
                 raise self._unknown(each)
         return [found[each] for each in wanted]
 
+    def last_in_full(self, before_id: int) -> Keyframe | None:
+        """The newest keyframe below an id that was not reduced."""
+        sql = "SELECT * FROM keyframes WHERE id = (SELECT max(id) FROM keyframes WHERE id < ? AND reduced = 0)"
+        rows = self.database.rows(sql, (before_id,))
+        return Keyframe(**rows[0]) if rows else None
+
     def count(self, span: Span | None = None) -> int:
         """How many keyframes."""
         return int(self.database.value("SELECT count(*) FROM keyframes WHERE id >= ? AND id < ?", id_range(span)))
@@ -198,9 +204,9 @@ class Ledger(WordLedger):
                 break
         return sorted(found, key=lambda moment: moment.started_at, reverse=newest_first)[:limit]
 
-    def size(self, table: str) -> int:
-        """How many rows a table of this schema has."""
-        return int(self.database.value(f"SELECT count(*) FROM {table}"))
+    def size(self, rows: str) -> int:
+        """How many rows a table of this schema has, or `table WHERE condition`."""
+        return int(self.database.value(f"SELECT count(*) FROM {rows}"))
 
     def _unknown(self, keyframe_id: int) -> UserError:
         sql = "SELECT id FROM keyframes ORDER BY abs(id - ?) LIMIT 1"

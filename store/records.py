@@ -50,7 +50,10 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Keyframe:
-    """A picture worth remembering; its JPEG lies in a pack at `offset_bytes`."""
+    """A picture worth remembering; its JPEG lies in a pack at `offset_bytes`.
+
+    `reduced`: it showed little, so only a small picture of it was kept.
+    """
 
     id: int
     session_id: int
@@ -63,11 +66,22 @@ class Keyframe:
     offset_bytes: int
     length_bytes: int
     crc32: int
+    reduced: bool = False
 
     @property
     def local_time(self) -> datetime:
         """The time the wearer's clock showed."""
         return local_time(self.captured_at, self.zone_offset_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Reduction:
+    """The small JPEG that takes the place of a keyframe's picture."""
+
+    keyframe_id: int
+    jpeg: bytes
+    width_px: int
+    height_px: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ class WordLedger(FreedLedger):
                 sql = "UPDATE sounds SET heard = 1 WHERE id IN (SELECT value FROM json_each(?))"
                 self.database.execute(sql, (json.dumps([int(each) for each in sound_ids]),))
             else:
-                self.release("sounds", sound_ids)
+                self.release_sounds(sound_ids)
 
     def unread(self, limit: int = 32) -> list[Keyframe]:
         """The newest keyframes whose scene text nobody has read, newest first."""

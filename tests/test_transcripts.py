@@ -13,7 +13,7 @@ from store.database import MIGRATIONS
 from store.episodic import EpisodicStore
 from store.errors import MemoryDamaged
 from store.packs import HEADER
-from store.records import Heard, Session, Span
+from store.records import Heard, Reduction, Session, Span
 
 START = 1_760_000_000.0
 
@@ -84,7 +84,7 @@ def test_a_sound_that_is_not_kept_leaves_no_byte_behind(store: EpisodicStore, se
 
 def test_a_crash_between_the_rows_and_the_bytes_is_made_good(store: EpisodicStore, session: Session) -> None:
     ids = add_sounds(store, session, 2)
-    store.release("sounds", ids)  # the process dies here
+    store.release_sounds(ids)  # the process dies here
     store.close()
     with EpisodicStore.open(store.directory) as again:
         path = again.sound_packs.path(1)
@@ -97,23 +97,41 @@ def test_a_crash_between_the_rows_and_the_bytes_is_made_good(store: EpisodicStor
 def test_nothing_is_written_over_bytes_that_are_still_to_be_erased(store: EpisodicStore, session: Session) -> None:
     ids = add_sounds(store, session, 2)
     last = store.sounds()[-1]
-    store.release("sounds", ids[1:])
+    store.release_sounds(ids[1:])
     assert store.claimed_end("sounds", 1) == last.offset_bytes + last.length_bytes
     store.sound_packs.heal(lambda pack: store.claimed_end("sounds", pack))
     assert store.sound_packs.sizes()[1] == last.offset_bytes + last.length_bytes
 
 
-def test_dropped_keyframes_go_with_their_bytes_and_their_neighbours_stay(
-    store: EpisodicStore, session: Session
-) -> None:
+def test_a_reduced_keyframe_is_a_small_picture_and_its_neighbours_stay(store: EpisodicStore, session: Session) -> None:
     kept = [store.add_keyframe(session.id, START + n, 3600, b"picture %d " % n * 2000, 640, 480, 1.0) for n in range(4)]
-    store.keep_read([keyframe.id for keyframe in kept], [])
-    store.drop_keyframes([kept[1].id, kept[3].id])
-    assert store.keyframes() == [kept[0], kept[2]]
-    assert [store.jpeg(keyframe)[:9] for keyframe in store.keyframes()] == [b"picture 0", b"picture 2"]
-    assert b"picture 1" not in store.packs.path(1).read_bytes()
-    assert store.database.value("SELECT count(*) FROM keyframes_read") == 2
+    before = store.packs.disk_bytes()
+    store.reduce_keyframes([Reduction(kept[n].id, b"small %d" % n, 320, 240) for n in (1, 3)])
+    assert [keyframe.id for keyframe in store.keyframes()] == [keyframe.id for keyframe in kept]
+    assert [keyframe.reduced for keyframe in store.keyframes()] == [False, True, False, True]
+    assert [store.jpeg(keyframe)[:7] for keyframe in store.keyframes()] == [
+        b"picture",
+        b"small 1",
+        b"picture",
+        b"small 3",
+    ]
+    assert store.jpeg(kept[1]) == b"small 1"  # asked for by one who read the row before
+    assert b"picture 1" not in store.packs.path(1).read_bytes() and store.packs.disk_bytes() < before
+    assert store.last_in_full(kept[3].id) == kept[2]
+    store.reduce_keyframes([Reduction(kept[1].id, b"again", 10, 10)])
+    assert store.jpeg(store.keyframe(kept[1].id)) == b"small 1"
     assert check(store).clean
+
+
+def test_a_crash_before_the_full_picture_was_given_back_is_made_good(store: EpisodicStore, session: Session) -> None:
+    keyframe = store.add_keyframe(session.id, START, 3600, b"picture " * 2000, 640, 480, 1.0)
+    place = store.small_packs.append(keyframe.id, b"small")
+    store.replace_pictures([(Reduction(keyframe.id, b"small", 320, 240), place)])
+    store.close()
+    with EpisodicStore.open(store.directory) as again:
+        assert b"picture" not in again.packs.path(1).read_bytes()
+        assert again.jpeg(again.keyframe(keyframe.id)) == b"small"
+        assert check(again).clean
 
 
 def test_keyframes_are_read_newest_first_and_once(store: EpisodicStore, session: Session) -> None:

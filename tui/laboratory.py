@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 DOMAIN_HOMES, DOMAIN_MINUTES, DOMAIN_FPS = 40, 2.0, 0.2
 CONFIDENCE_HOMES, CONFIDENCE_SEEDS = 40, 500  # how many, and how far behind the first validation seed
+HOME_MINUTES = 3.0
+SALIENT_SHARE = 0.21  # of the keyframes of homes, in which something is done for a fifth of the time
 ASKED_PLACES = 4  # surfaces of a home that are asked for in vain
 
 
@@ -39,6 +41,7 @@ def train_nano(out: Path, work: Path, processes: int) -> None:
 
     nano.train_nano(render, out, work, recipe, print)
     learn_domain(out)
+    learn_salience(out, work / "validation")
     learn_confidence(out, work / "validation")
 
 
@@ -58,6 +61,29 @@ def learn_domain(folder: Path) -> None:
             bgr = cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR)
             pictures.append(decode(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()))
     Domain.fit(grain_of(pictures)).save(folder)
+
+
+def learn_salience(folder: Path, work: Path) -> None:
+    """Write the checkpoint's salience.safetensors: which embeddings show an act, by the narrations of homes in which
+    nothing else was learned."""
+    import numpy as np
+
+    from assistant.indexer import catch_up
+    from assistant.salience import Salience
+    from assistant.training.recipe import VALIDATION_SEED
+    from store.episodic import EpisodicStore
+
+    compressed, is_key, checkpoint = [], [], loaded(str(folder))
+    first = VALIDATION_SEED + CONFIDENCE_SEEDS
+    for seed in range(first, first + CONFIDENCE_HOMES):
+        home = Home(seed, HOME_MINUTES, work / f"home-{seed}-{HOME_MINUTES:g}")
+        record_home(home)
+        with EpisodicStore.open(home.folder / "memory") as store:
+            catch_up(store, checkpoint, reduce=False)
+            compressed.append(store.compressed(checkpoint.key, ids := store.indexed_ids(checkpoint.key)))
+        spans = [(each.start_s, each.end_s) for each in home.narrations()]
+        is_key += [any(start <= (each - ids[0]) / 1e6 <= end for start, end in spans) for each in ids]
+    Salience.fit(np.concatenate(compressed), np.array(is_key), SALIENT_SHARE).save(folder)
 
 
 def learn_confidence(folder: Path, work: Path) -> None:

@@ -24,7 +24,7 @@ from assistant.checkpoints import Checkpoint
 from assistant.domain import grain_of
 from assistant.evaluation.baselines import BASELINES
 from assistant.evaluation.reading import same_answer, weigh
-from assistant.indexer import KEYFRAMES_A_PASS, decode, embed
+from assistant.indexer import KEYFRAMES_A_PASS, decode, embed, reduce_passed_over
 from assistant.pointer import exploration_grid
 from assistant.recollection import Recollected, Seen, Selected, recollect
 from assistant.training.data_engine import Narration, Question, key_frames
@@ -81,10 +81,11 @@ class Examined:
     def look(self, indices: Sequence[int]) -> Seen:
         """What recollect asks for, as `see` gives it."""
         domain = self.checkpoint.domain
-        for i in indices if domain else ():
+        in_full = [i for i in indices if not self._keyframes[i].reduced] if domain else []
+        for i in in_full:
             if i not in self._grain:
                 self._grain[i] = grain_of([self.picture(i)])[0]
-        foreign = domain is not None and domain.is_foreign(np.array([self._grain[i] for i in indices]))
+        foreign = domain is not None and domain.is_foreign(np.array([self._grain[i] for i in in_full]))
         return Seen(self.visual(indices), self.shown(indices), foreign)
 
     def candidates(self, question: str) -> list[int]:
@@ -107,10 +108,16 @@ class Examined:
 
 
 def _catch_up(store: EpisodicStore, checkpoint: Checkpoint) -> Iterator[tuple[int, Tensor]]:
-    """Index as a user's memory is indexed, and keep what is seen on the way: keyframe ids and visual tokens (T, C)."""
+    """Index as a user's memory is indexed, and keep what is seen on the way: keyframe ids and visual tokens (T, C).
+
+    Those that became small pictures are left out: a user's answers rest on what was kept of them.
+    """
     while keyframes := store.unindexed(checkpoint.key, KEYFRAMES_A_PASS):
-        for keyframe, tokens in zip(keyframes, embed(store, checkpoint, keyframes), strict=True):
-            yield keyframe.id, tokens
+        embedded = embed(store, checkpoint, keyframes)
+        reduced = reduce_passed_over(store, checkpoint, keyframes, embedded)
+        for keyframe, tokens in zip(keyframes, embedded.visual, strict=True):
+            if keyframe.id not in reduced:
+                yield keyframe.id, tokens
 
 
 @dataclass(frozen=True, slots=True)
