@@ -5,28 +5,36 @@
     fallback    the best k reloaded as full pictures, with their times and what was said, and the answer
 
 What comes out says which moments it rests on, how much of the span was recorded at all, and, where the wearer's
-pictures do not show it, that it was not seen. This file does not know how answers are printed.
+pictures do not show it, that it was not seen. What a checkpoint cannot answer, because it cannot spell or does not
+know such words or pictures, is answered by quoting what was read and heard. This file does not know how answers are
+printed.
 """
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import torch
 
 from assistant import prompt
+from assistant.asking import Kind, asks_for_words
 from assistant.checkpoints import Checkpoint
 from assistant.indexer import decode
 from assistant.pointer import exploration_grid
+from assistant.quotation import find_quotation
 from assistant.recollection import Recollected, Seen, Selected, recollect, see
+from assistant.told import keyframes_told, words_around
 from store.episodic import EpisodicStore
 from store.errors import NothingRecorded, UserError
-from store.records import Coverage, Keyframe, Moment, Span
+from store.records import Coverage, Keyframe, Moment, Span, Transcript
 
 SAME_MOMENT_S = 6.0
+UNHEARD_OF = "Zyxwv 9-17"  # known only to a tokenizer that spells
+FOREIGN = "These pictures are unlike anything the {} checkpoint was trained on, so it does not answer from them."
 LOOKED_AROUND = 12  # candidates by which it is told whether the checkpoint knows such pictures at all
+TOLD_SHARE = 0.1  # of the candidates: at most so many were proposed by what was said and read around them
 CITED_SHARE = 0.25  # a moment is evidence while its score is above this share of the best one's
 
 
@@ -41,7 +49,10 @@ class EvidenceFound:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was asked and answered. `moments` are the evidence, or, where not seen, the likeliest that were rejected."""
+    """What was asked and answered. `moments` are the evidence, or, where not seen, the likeliest that were rejected.
+
+    `quoted` are the words that the answer quotes; it is empty where the checkpoint answered by itself.
+    """
 
     question: str
     text: str
@@ -52,6 +63,7 @@ class Answer:
     checkpoint: str
     timings_ms: dict[str, int]
     note: str = ""
+    quoted: tuple[Transcript, ...] = ()
 
 
 def ask(
@@ -67,41 +79,27 @@ def ask(
     clock = _Clock()
     candidates = _recall(store, checkpoint, question, span)
     clock.mark("recall")
-    moments: tuple[Moment, ...] = ()
-    note = _unknown(checkpoint, question)
-    result = Recollected(checkpoint.model.config.not_seen_text, seen=False, confidence=0.0, foreign=False)
-    if not note:
-        compressed = torch.from_numpy(store.compressed(checkpoint.key, [k.id for k in candidates]))
-        for step in recollect(checkpoint, question, compressed, partial(_look, store, checkpoint, candidates)):
-            if isinstance(step, Selected):
-                clock.mark("glimpse")
-                moments = _moments(candidates, step)
-                yield EvidenceFound(tuple(candidates), step.scores, moments)
-            elif isinstance(step, Recollected):
-                clock.mark("fallback")
-                result = step
-            else:
-                yield step
-    if result.foreign:
-        note = (
-            f"These pictures are unlike anything the {checkpoint.name} checkpoint was trained on, "
-            "so it does not answer from them."
-        )
-    text = result.text[:1].upper() + result.text[1:]
     coverage = store.coverage(checkpoint.key, span)
-    kept = [moment.keyframe.id for moment in moments]
-    store.add_turn(time.time(), question, text, result.seen, result.confidence, checkpoint.key, kept)
-    yield Answer(
-        question,
-        text,
-        result.seen,
-        result.confidence,
-        moments,
-        coverage,
-        checkpoint.name,
-        clock.timings_ms,
-        note,
-    )
+    not_seen = _sentence(checkpoint.not_seen_text)
+    answer = Answer(question, not_seen, False, 0.0, (), coverage, checkpoint.name, clock.timings_ms)
+    kind = asks_for_words(question)
+    can_answer = kind is None or spells(checkpoint)
+    unknown = _unknown(checkpoint, question) if can_answer else ""
+    if unknown:
+        answer = replace(answer, note=unknown)
+    elif can_answer:
+        answer = yield from _recollect(store, checkpoint, candidates, answer, clock)
+    if answer.note or not can_answer:
+        answer = yield from _quote(store, kind, span, answer)
+        clock.mark("quotation")
+    kept = [moment.keyframe.id for moment in answer.moments]
+    store.add_turn(time.time(), question, answer.text, answer.seen, answer.confidence, checkpoint.key, kept)
+    yield answer
+
+
+def spells(checkpoint: Checkpoint) -> bool:
+    """Whether it can read any word there is: a tokenizer of whole words knows a few hundred."""
+    return not prompt.unknown_words(checkpoint.tokenizer, UNHEARD_OF)
 
 
 def propose(store: EpisodicStore, checkpoint: Checkpoint, question: str, span: Span | None = None) -> list[int]:
@@ -110,7 +108,9 @@ def propose(store: EpisodicStore, checkpoint: Checkpoint, question: str, span: S
     limit = checkpoint.model.config.candidates
     if len(ids) > limit:
         query = checkpoint.recall.encode_question(question)
-        ids = sorted(found for found, _ in store.recall(checkpoint.key, query, limit, span))
+        told = keyframes_told(store, question, ids, int(TOLD_SHARE * limit), span)
+        found = [each for each, _ in store.recall(checkpoint.key, query, limit, span) if each not in told]
+        ids = sorted([*told, *found[: limit - len(told)]])
     return ids
 
 
@@ -123,18 +123,66 @@ def _recall(store: EpisodicStore, checkpoint: Checkpoint, question: str, span: S
     return store.keyframes_by_id(ids)
 
 
+def _recollect(
+    store: EpisodicStore, checkpoint: Checkpoint, candidates: Sequence[Keyframe], answer: Answer, clock: "_Clock"
+) -> Generator[EvidenceFound | str, None, Answer]:
+    """The evidence and the text as they come; returns the answer from the candidates."""
+    compressed = torch.from_numpy(store.compressed(checkpoint.key, [keyframe.id for keyframe in candidates]))
+    look = partial(_look, store, checkpoint, candidates)
+    for step in recollect(checkpoint, answer.question, compressed, look):
+        if isinstance(step, Selected):
+            clock.mark("glimpse")
+            answer = replace(answer, moments=_moments(candidates, step))
+            yield EvidenceFound(tuple(candidates), step.scores, answer.moments)
+        elif isinstance(step, Recollected):
+            clock.mark("fallback")
+            answer = replace(answer, text=_sentence(step.text), seen=step.seen, confidence=step.confidence)
+            if step.foreign:
+                answer = replace(answer, note=FOREIGN.format(checkpoint.name))
+        else:
+            yield step
+    return answer
+
+
+def _quote(
+    store: EpisodicStore, kind: Kind | None, span: Span | None, answer: Answer
+) -> Generator[EvidenceFound | str, None, Answer]:
+    """What was read and heard, instead of an answer that the checkpoint cannot give, or `answer` if nothing was."""
+    found = find_quotation(store, answer.question, kind, span)
+    if kind is None and not found.quoted:
+        return answer
+    if found.moments:
+        scores = np.array([moment.score for moment in found.moments], dtype=np.float32)
+        yield EvidenceFound(tuple(moment.keyframe for moment in found.moments), scores, found.moments)
+    yield found.text
+    return replace(
+        answer,
+        text=found.text,
+        seen=bool(found.quoted),
+        confidence=found.quoted[0].confidence if found.quoted else 0.0,
+        moments=found.moments,
+        note=f"{answer.note} {found.note}".strip(),
+        quoted=found.quoted,
+    )
+
+
 def _look(store: EpisodicStore, checkpoint: Checkpoint, candidates: Sequence[Keyframe], chosen: Sequence[int]) -> Seen:
-    """The chosen keyframes as full pictures, each with the wearer's clock and the words heard since the one before."""
+    """The chosen keyframes as full pictures, each with the wearer's clock and the words heard and read around it."""
     keyframes = [candidates[i] for i in chosen]
     images = [decode(store.jpeg(keyframe)) for keyframe in keyframes]
-    shown, since = [], keyframes[0].captured_at - SAME_MOMENT_S
-    for keyframe in keyframes:
-        begin = max(since, keyframe.captured_at - SAME_MOMENT_S)
-        heard = store.transcripts(Span(begin, keyframe.captured_at))
-        shown.append(prompt.Shown(f"{keyframe.local_time:%H:%M:%S}", " ".join(t.text for t in heard)))
-        since = keyframe.captured_at
-    spread = exploration_grid(len(candidates), LOOKED_AROUND).tolist() if checkpoint.domain else []
-    return see(checkpoint, images, shown, [decode(store.jpeg(candidates[i])) for i in spread])
+    words = words_around(store, keyframes, SAME_MOMENT_S) if spells(checkpoint) else [""] * len(keyframes)
+    shown = [
+        prompt.Shown(f"{keyframe.local_time:%H:%M:%S}", told) for keyframe, told in zip(keyframes, words, strict=True)
+    ]
+    return see(checkpoint, images, shown, _judged(store, candidates, chosen) if checkpoint.domain else ())
+
+
+def _judged(store: EpisodicStore, candidates: Sequence[Keyframe], chosen: Sequence[int]) -> list[list[np.ndarray]]:
+    """Pictures by which it is told whether they are foreign: the chosen, and some of all; small ones tell nothing."""
+    in_full = [candidate for candidate in candidates if not candidate.reduced]
+    spread = [in_full[i] for i in exploration_grid(len(in_full), LOOKED_AROUND).tolist()]
+    looked_at = [candidates[i] for i in chosen if not candidates[i].reduced]
+    return [[decode(store.jpeg(keyframe)) for keyframe in part] for part in (looked_at, spread)]
 
 
 def _moments(candidates: Sequence[Keyframe], selected: Selected) -> tuple[Moment, ...]:
@@ -158,6 +206,10 @@ def _moments(candidates: Sequence[Keyframe], selected: Selected) -> tuple[Moment
         for run in runs
     ]
     return tuple(sorted(moments, key=lambda moment: -(moment.score or 0.0)))
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _unknown(checkpoint: Checkpoint, question: str) -> str:

@@ -74,15 +74,15 @@ def see(
     checkpoint: Checkpoint,
     images: Sequence[np.ndarray],
     shown: Sequence[prompt.Shown],
-    around: Sequence[np.ndarray] = (),
+    judged: Sequence[Sequence[np.ndarray]] = (),
 ) -> Seen:
-    """Full pictures (H, W, 3) uint8 RGB in time order and what is said about each -> what the checkpoint sees.
+    """Pictures (H, W, 3) uint8 RGB in time order and what is said about each -> what the checkpoint sees.
 
-    `around` are other pictures of the same time: a few selected ones may look familiar by chance.
+    It is foreign if any group of `judged` is; several, because a few selected pictures may look familiar by chance.
     """
     visual = checkpoint.model.encode_frames(pixels(images, checkpoint.model.config.picture_px))
     domain = checkpoint.domain
-    foreign = domain is not None and any(domain.is_foreign(grain_of(part)) for part in (images, around))
+    foreign = domain is not None and any(domain.is_foreign(grain_of(part)) for part in judged)
     return Seen(visual, shown, foreign)
 
 

@@ -2,7 +2,8 @@
 
     kitchen.mp4, file:///films/kitchen.mp4          a film
     usb:0, /dev/video0                              a camera on this machine
-    rtsp://host/path (rtmp, http, https as well)    a camera on the network
+    rtsp://host/path                                a camera on the network; rtsps, rtmp(s), http(s), srt, udp, tcp too
+    rtmp+listen://0.0.0.0:1935/live                 a camera that sends to this machine
     sim://home?seed=7&minutes=3                     a simulated home; also speed, width, height, narrations
 
 This file does not know how any of them works.
@@ -16,22 +17,37 @@ from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from device.film import Film
-from device.frame import Frame
-from device.stream import Stream
-from store.errors import CameraError, UserError
+from device.frame import AudioBlock, Frame
+from device.stream import SCHEMES, Stream
+from store.errors import UserError
 
 
 class Camera(Protocol):
-    """`source` is what a session remembers; `length_s` is None where the end is not known beforehand.
+    """`source` is what a session remembers, without passwords; `length_s` is None where the end is not known.
 
-    `frames` is walked once and gives frames in time order; it raises CameraError where the source breaks off, after
-    the frames it could give. `close` may be called more than once.
+    `live` says that what is not read now is lost. `shape` is what was really obtained, as in "1920 x 1080 at 30 fps,
+    h264", and "" before that is known. `close` may be called more than once.
     """
 
-    source: str
-    length_s: float | None
+    @property
+    def source(self) -> str: ...
 
-    def frames(self) -> Iterator[Frame]: ...
+    @property
+    def length_s(self) -> float | None: ...
+
+    @property
+    def live(self) -> bool: ...
+
+    @property
+    def shape(self) -> str: ...
+
+    def frames(self, on_sound: Callable[[AudioBlock], None] | None = None) -> Iterator[Frame]:
+        """Walked once: frames in time order.
+
+        With `on_sound` the source's own sound is decoded as well and handed over between frames, in time order, in
+        blocks of at most a second. Raises CameraError where the source breaks off, after the frames it could give.
+        """
+        ...
 
     def close(self) -> None: ...
 
@@ -59,9 +75,9 @@ def _open_usb(uri: str, wanted_fps: float) -> Camera:
 
 
 def _open_device(path: str, wanted_fps: float) -> Camera:
-    if not Path(path).exists():
-        raise CameraError(f"No camera at {path}.", "Run: whereabouts record 'sim://home?seed=7&minutes=3'")
-    return Stream(path, wanted_fps, container_format="v4l2")
+    from device.webcam import Webcam  # here, because OpenCV takes long to load
+
+    return Webcam(path, wanted_fps)
 
 
 def _open_simulated(uri: str, wanted_fps: float) -> Camera:
@@ -110,7 +126,7 @@ _OPENERS: dict[str, Callable[[str, float], Camera]] = {
     "file": _open_file,
     "usb": _open_usb,
     "sim": _open_simulated,
-    **dict.fromkeys(("rtsp", "rtsps", "rtmp", "rtmps", "http", "https"), Stream),
+    **dict.fromkeys(SCHEMES, Stream),
 }
 
 # key in the address: the simulated camera's own name for it, and how to read its value

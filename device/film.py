@@ -6,16 +6,20 @@ Phones write their zone beside the time; where nothing is written, this machine'
 This file does not know how pictures are decoded, nor what becomes of them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
+
 from device.decoder import Decoder
-from device.frame import Frame
+from device.frame import AudioBlock, Frame
 
 
 class Film:
     """Implements device.camera.Camera. `started_at` is when the film was taken, with its zone."""
+
+    live = False
 
     def __init__(self, path: Path, wanted_fps: float = 1.0, recorded_at: datetime | None = None) -> None:
         """`recorded_at` without a zone is this machine's local time. Raises CameraError for anything but a film."""
@@ -28,10 +32,19 @@ class Film:
         written = _written_start(self._decoder.metadata)
         self.started_at = recorded_at or written or _start_by_file(resolved, self.length_s or 0.0)
 
-    def frames(self) -> Iterator[Frame]:
+    @property
+    def shape(self) -> str:
+        return self._decoder.shape
+
+    def frames(self, on_sound: Callable[[AudioBlock], None] | None = None) -> Iterator[Frame]:
         """Walked once. Raises CameraError after the last frame if the film ends early or nothing could be decoded."""
         start_at, zone = self.started_at.timestamp(), self.started_at.utcoffset() or timedelta()
-        for at_s, image in self._decoder.pictures():
+
+        def hear(at_s: float, samples: np.ndarray) -> None:
+            if on_sound:
+                on_sound(AudioBlock(samples, start_at + at_s))
+
+        for at_s, image in self._decoder.pictures(hear if on_sound else None):
             yield Frame(image, start_at + at_s, int(zone.total_seconds()))
 
     def close(self) -> None:

@@ -1,8 +1,10 @@
-"""Frame: what a camera hands over. This file does not know where frames come from or where they go."""
+"""Frame and AudioBlock: what a device hands over. This file does not know where they come from or where they go."""
 
 from dataclasses import dataclass
 
 import numpy as np
+
+SAMPLE_RATE_HZ = 16_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,3 +14,11 @@ class Frame:
     image: np.ndarray
     captured_at: float
     zone_offset_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class AudioBlock:
+    """Sound. `samples` is (n,) int16, mono, SAMPLE_RATE_HZ; `captured_at` is UTC of its first sample."""
+
+    samples: np.ndarray
+    captured_at: float

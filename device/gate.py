@@ -19,6 +19,7 @@ GRID = (64, 36)  # cells across and down
 WINDOW = (4, 4)
 SAMPLES_A_CELL = 4  # pixels read across one cell, enough to average the noise of the sensor
 LEAST_CONTRAST = 16.0  # levels of 255; below it, in the dark, noise would count as news
+COVERED_SPREAD, COVERED_LEVEL = 5.0, 40.0  # levels of 255: a hand on the lens, or a night without a light
 CLOCK_SLACK_S = 0.001  # UTC seconds since 1970 hold a float's microseconds only just
 
 
@@ -54,6 +55,12 @@ def reduce(image: np.ndarray) -> np.ndarray:
     """(H, W, 3) uint8 RGB -> (36, 64, 3) uint8."""
     stride = max(1, min(image.shape[0] // GRID[1], image.shape[1] // GRID[0]) // SAMPLES_A_CELL)
     return cv2.resize(image[::stride, ::stride], GRID, interpolation=cv2.INTER_AREA)
+
+
+def is_covered(image: np.ndarray) -> bool:
+    """Whether an (H, W, 3) uint8 picture shows nothing at all: dark, and the same everywhere."""
+    cells = reduce(image)
+    return bool(cells.mean() < COVERED_LEVEL and cells.std(axis=(0, 1)).max() < COVERED_SPREAD)
 
 
 def difference(cells: np.ndarray, kept: np.ndarray) -> float:

@@ -25,6 +25,7 @@ sys.modules.setdefault("pysqlite3.dbapi2", dbapi2)
 import sqlite_utils  # noqa: E402
 
 BUSY_TIMEOUT_S = 30.0
+CACHE_KIB = 512  # a recorder must not grow all day, and the kernel caches the file as well
 
 MIGRATIONS = (
     """
@@ -123,6 +124,7 @@ class Database:
                 self._refuse_newer()
                 self._connection.executescript(
                     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+                    f"PRAGMA cache_size = -{CACHE_KIB};"
                 )
                 self._migrate()
             except BaseException:

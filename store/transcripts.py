@@ -24,10 +24,11 @@ INSERT_TRANSCRIPT = """
     VALUES (?, ?, ?, ?, ?, ?, ?)
 """
 EXTEND_TRANSCRIPT = """
-    UPDATE transcripts SET ended_at = max(ended_at, :ended_at), confidence = max(confidence, :confidence)
+    UPDATE transcripts SET started_at = min(started_at, :started_at), ended_at = max(ended_at, :ended_at),
+    confidence = max(confidence, :confidence)
     WHERE id = (
         SELECT id FROM transcripts WHERE session_id = :session_id AND source = :source AND text = :text
-        AND started_at <= :ended_at AND ended_at >= :started_at - :same_text_s ORDER BY started_at DESC LIMIT 1
+        AND started_at <= :ended_at + :same_text_s AND ended_at >= :started_at - :same_text_s ORDER BY started_at DESC LIMIT 1
     )
 """
 
@@ -51,7 +52,7 @@ class WordLedger(FreedLedger):
         return _as_sounds(self.overlapping("sounds", span))
 
     def unheard(self, limit: int = 64) -> list[Sound]:
-        """The oldest sounds whose speech nobody has written down, in time order."""
+        """The oldest sounds whose speech nobody has written down, in time order; -1 is without limit."""
         sql = "SELECT * FROM sounds WHERE heard = 0 ORDER BY started_at, id LIMIT ?"
         return _as_sounds(self.database.rows(sql, (limit,)))
 
@@ -67,10 +68,8 @@ class WordLedger(FreedLedger):
                 self.release_sounds(sound_ids)
 
     def unread(self, limit: int = 32) -> list[Keyframe]:
-        """The newest keyframes whose scene text nobody has read, newest first."""
-        sql = (
-            "SELECT * FROM keyframes WHERE id NOT IN (SELECT keyframe_id FROM keyframes_read) ORDER BY id DESC LIMIT ?"
-        )
+        """The newest keyframes in full whose scene text nobody has read, newest first; -1 is without limit."""
+        sql = "SELECT * FROM keyframes WHERE reduced = 0 AND id NOT IN (SELECT keyframe_id FROM keyframes_read) ORDER BY id DESC LIMIT ?"
         return [Keyframe(**row) for row in self.database.rows(sql, (limit,))]
 
     def keep_read(self, keyframe_ids: Sequence[int], texts: Iterable[Heard]) -> None:

@@ -113,8 +113,8 @@ def test_a_familiar_picture_among_foreign_ones_is_not_answered_from(
     known = Domain(grain, np.eye(len(grain), dtype=np.float32), 1.0)
     monkeypatch.setattr(type(tiny_checkpoint), "domain", known, raising=False)
     shown = [Shown("08:00:00")]
-    assert not see(tiny_checkpoint, [familiar], shown, [familiar, familiar, foreign]).foreign
-    assert see(tiny_checkpoint, [familiar], shown, [familiar, foreign, foreign]).foreign
+    assert not see(tiny_checkpoint, [familiar], shown, [[familiar], [familiar, familiar, foreign]]).foreign
+    assert see(tiny_checkpoint, [familiar], shown, [[familiar], [familiar, foreign, foreign]]).foreign
 
 
 @pytest.mark.parametrize("question", ["", "   ", "\n\t"])

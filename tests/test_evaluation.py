@@ -74,7 +74,7 @@ def test_foreign_pictures_are_foreign_here_as_they_are_to_a_user(home: Examined)
     known = Domain.fit(grain_of(images))
     for domain, foreign in ((known, False), (replace(known, mean=known.mean + 9), True), (None, False)):
         home.checkpoint = replace(home.checkpoint, domain=domain)
-        assert home.look(frames).foreign == see(home.checkpoint, images, shown).foreign == foreign
+        assert home.look(frames).foreign == see(home.checkpoint, images, shown, [images]).foreign == foreign
 
 
 def test_the_glimpse_is_of_what_recall_proposes(home: Examined) -> None:

@@ -1,7 +1,7 @@
 """What a person sees of an answer's evidence."""
 
-from store.records import Coverage, Gap, Keyframe, Moment, Span
-from tui.evidence import day_strip, say_coverage
+from store.records import Coverage, Gap, Keyframe, Moment, Span, Transcript
+from tui.evidence import day_strip, say_coverage, say_quoted
 
 BEGAN = 1_772_434_800.0  # 08:00 an hour east of UTC
 DAY = Span(BEGAN, BEGAN + 240)
@@ -39,3 +39,10 @@ def test_gaps_are_told_with_their_reason_and_many_are_counted() -> None:
 
 def test_what_is_not_indexed_is_told() -> None:
     assert "20 of 200 keyframes not indexed" in say_coverage(coverage(indexed=180), 3600)
+
+
+def test_quoted_words_are_told_with_their_time_and_how_sure_they_are() -> None:
+    sign = Transcript(1, BEGAN, BEGAN + 62, "BAKERY / OPEN 9-17", "scene-text", "rapidocr", 0.987, 7)
+    said = Transcript(1, BEGAN, BEGAN + 3, "take the bus", "speech", "pocketsphinx", 0.2, 8)
+    assert say_quoted(sign, 3600) == "08:00:00 to 08:01:02 read by rapidocr, confidence 0.99: BAKERY / OPEN 9-17"
+    assert say_quoted(said, 3600) == "08:00:00 to 08:00:03 heard by pocketsphinx, confidence 0.20: take the bus"

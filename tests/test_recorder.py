@@ -7,7 +7,7 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 
 from device.film import Film
-from device.frame import Frame
+from device.frame import SAMPLE_RATE_HZ, AudioBlock, Frame
 from device.recorder import Recorded, record
 from store.check import check
-from store.config import Capture
+from store.config import Capture, Sound
 from store.episodic import EpisodicStore
 from store.errors import CameraError, DiskFull, MemoryBusy, UserError
 from store.records import Keyframe
@@ -38,7 +38,7 @@ class ScriptedCamera:
         self.length_s: float | None = None
         self._script, self._started_at = script, started_at
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self, on_sound: Callable[[AudioBlock], None] | None = None) -> Iterator[Frame]:
         image = picture(0)
         for second, act in enumerate(self._script):
             if act == "E":
@@ -231,6 +231,24 @@ def test_a_film_cut_off_is_kept_as_far_as_it_goes(store: EpisodicStore, tmp_path
         record(store, Film(path), SETTINGS)
     assert 40 < len(store.keyframes()) < 60
     assert "ends early" in (store.sessions()[0].ended_because or "")
+
+
+class SpokenCamera(ScriptedCamera):
+    """Scripted, with a second of sound beside every picture."""
+
+    def frames(self, on_sound: Callable[[AudioBlock], None] | None = None) -> Iterator[Frame]:
+        for frame in super().frames():
+            yield frame
+            if on_sound:
+                on_sound(AudioBlock(np.full(SAMPLE_RATE_HZ, 100, np.int16), frame.captured_at))
+
+
+@pytest.mark.parametrize(("sound", "heard_s"), [(None, []), (Sound("off"), []), (Sound("camera"), [(0, 10), (10, 12)])])
+def test_a_cameras_own_sound_is_kept_where_it_is_wanted(
+    store: EpisodicStore, sound: Sound | None, heard_s: list[tuple[int, int]]
+) -> None:
+    record(store, SpokenCamera("f" * 12), SETTINGS, sound=sound)
+    assert [(each.started_at - START_AT, each.ended_at - START_AT) for each in store.sounds()] == heard_s
 
 
 RECORD_UNTIL_KILLED = """

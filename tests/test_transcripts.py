@@ -139,10 +139,12 @@ def test_keyframes_are_read_newest_first_and_once(store: EpisodicStore, session:
     assert [keyframe.id for keyframe in store.unread(2)] == [ids[4], ids[3]]
     store.keep_read(ids[3:], [said(session, 3, "EXIT", "scene-text")])
     assert [keyframe.id for keyframe in store.unread()] == [ids[2], ids[1], ids[0]]
+    store.reduce_keyframes([Reduction(ids[1], b"small", 32, 24)])
+    assert [keyframe.id for keyframe in store.unread()] == [ids[2], ids[0]]
 
 
 def test_a_text_that_stays_in_view_is_one_row_that_grows(store: EpisodicStore, session: Session) -> None:
-    for at_s in (0, 10, 25, 100):
+    for at_s in (10, 0, 25, 100):
         store.keep_read([], [said(session, at_s, "BAKERY", "scene-text")])
     store.keep_read([], [said(session, 11, "OPEN", "scene-text")])
     spans = [(t.text, t.started_at - START, t.ended_at - START) for t in store.transcripts()]

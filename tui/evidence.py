@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from store.episodic import EpisodicStore
-from store.records import Coverage, Moment, Span, local_time
+from store.records import Coverage, Moment, Span, Transcript, local_time
 from tui.clock import say_duration, zone_offset_s
 from tui.picture import Picture
 
@@ -47,9 +47,11 @@ def print_answer(steps: "Iterable[EvidenceFound | str | Answer]", console: Conso
 
 
 def print_evidence(store: EpisodicStore, answer: "Answer", console: Console, shown: int = MOMENTS_SHOWN) -> None:
-    """The note, the first moments with their pictures, and the coverage."""
+    """The note, what is quoted, the first moments with their pictures, and the coverage."""
     if answer.note:
         console.print(answer.note)
+    for row in answer.quoted:
+        console.print(say_quoted(row, zone_offset_s(store)), style="dim")
     if answer.moments and not answer.seen:
         console.print("Looked at, and found nothing of it:", style="dim")
     for moment in answer.moments[:shown]:
@@ -82,6 +84,13 @@ def day_strip(moment: Moment, day: Span) -> str:
     place = min(STRIP_CELLS - 1, max(0, int(share * STRIP_CELLS)))
     line = "─" * place + "●" + "─" * (STRIP_CELLS - 1 - place)
     return f"{local_time(day.started_at, offset_s):%H:%M} {line} {local_time(day.ended_at, offset_s):%H:%M}"
+
+
+def say_quoted(row: Transcript, zone_offset_s: int) -> str:
+    """When words were heard or in view, and how sure the engine is that wrote them down."""
+    began, ended = (local_time(at, zone_offset_s) for at in (row.started_at, row.ended_at))
+    verb = "heard" if row.source == "speech" else "read"
+    return f"{began:%H:%M:%S} to {ended:%H:%M:%S} {verb} by {row.engine}, confidence {row.confidence:.2f}: {row.text}"
 
 
 def say_coverage(coverage: Coverage, zone_offset_s: int) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from store.records import Coverage, Moment, Session, local_time
+from store.records import Coverage, Moment, Session, Transcript, local_time
 from tui.clock import iso, say_bytes, say_duration
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def answer_json(answer: "Answer", zone_offset_s: int) -> dict[str, Any]:
         "seen": answer.seen,
         "confidence": round(answer.confidence, 4),
         "moments": [moment_json(moment) for moment in answer.moments],
+        "quoted": [quoted_json(row, zone_offset_s) for row in answer.quoted],
         "coverage": coverage_json(answer.coverage, zone_offset_s),
         "timings_ms": answer.timings_ms,
         "checkpoint": answer.checkpoint,
@@ -83,6 +84,17 @@ def moment_json(moment: Moment) -> dict[str, Any]:
         "keyframe": moment.keyframe.id,
         "keyframes": moment.keyframes,
         "score": None if moment.score is None else round(moment.score, 4),
+    }
+
+
+def quoted_json(row: Transcript, zone_offset_s: int) -> dict[str, Any]:
+    return {
+        "start": iso(row.started_at, zone_offset_s),
+        "end": iso(row.ended_at, zone_offset_s),
+        "text": row.text,
+        "source": row.source,
+        "engine": row.engine,
+        "confidence": round(row.confidence, 4),
     }
 
 

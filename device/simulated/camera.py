@@ -5,11 +5,11 @@
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
-from device.frame import Frame
+from device.frame import AudioBlock, Frame
 from device.simulated.home import make_home
 from device.simulated.lens import expose
 from device.simulated.narrations import write_narrations
@@ -35,14 +35,16 @@ class SimulatedCamera:
     ) -> None:
         self.source = f"sim://home?seed={seed}&minutes={minutes:g}"
         self.length_s: float | None = minutes * 60
+        self.live = speed > 0
+        self.shape = f"{width_px} x {height_px} at {wanted_fps:g} fps, simulated"
         self._seed, self._fps, self._speed = seed, wanted_fps, speed
         self._size = (width_px, height_px)
         self._wearer = Wearer(make_home(seed), minutes * 60)
         if narrations:
             write_narrations(self._wearer, narrations)
 
-    def frames(self) -> Iterator[Frame]:
-        """Render the day; in real time each frame waits for its second."""
+    def frames(self, on_sound: Callable[[AudioBlock], None] | None = None) -> Iterator[Frame]:
+        """Render the day; in real time each frame waits for its second. The home is silent."""
         began = datetime.now().astimezone() if self._speed else FIRST_MORNING
         zone = began.utcoffset()
         renderer = Renderer(self._wearer.home, *self._size)
