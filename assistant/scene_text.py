@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 LONGEST_SIDE_PX = 1280
-LEAST_CONFIDENCE = 0.6
-LEAST_CHARACTERS = 2  # letters or digits: a lone stroke is rarely a letter
+LEAST_CONFIDENCE = 0.85  # below it, patterns of cloth and wood are read as "00:0000"
+LEAST_CHARACTERS = 2  # different letters or digits: a lone stroke is rarely a letter
 ONE_THREAD = {f"EngineConfig.onnxruntime.{kind}_op_num_threads": 1 for kind in ("intra", "inter")}
 
 
@@ -50,4 +50,4 @@ class SceneReader:
 
 
 def _is_text(line: Line) -> bool:
-    return line.confidence >= LEAST_CONFIDENCE and sum(map(str.isalnum, line.text)) >= LEAST_CHARACTERS
+    return line.confidence >= LEAST_CONFIDENCE and len(set(filter(str.isalnum, line.text))) >= LEAST_CHARACTERS

@@ -16,7 +16,7 @@ from store.errors import CameraError
 
 @dataclass(frozen=True, slots=True)
 class AttachedCamera:
-    """`address` is what to record; it outlives unplugging where the machine keeps names. `offers` come largest first."""
+    """`address` is what to record; where the machine keeps names, it outlives unplugging. `offers`: largest first."""
 
     name: str
     path: str

@@ -4,7 +4,7 @@
     usb:0, /dev/video0                              a camera on this machine
     rtsp://host/path                                a camera on the network; rtsps, rtmp(s), http(s), srt, udp, tcp too
     rtmp+listen://0.0.0.0:1935/live                 a camera that sends to this machine
-    sim://home?seed=7&minutes=3                     a simulated home; also speed, width, height, narrations
+    sim://home?seed=7&minutes=3                     a simulated home; also speed, width, height, speak, narrations
 
 This file does not know how any of them works.
 """
@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from device.film import Film
 from device.frame import AudioBlock, Frame
 from device.stream import SCHEMES, Stream
-from store.errors import UserError
+from store.errors import CameraError, UserError
 
 
 class Camera(Protocol):
@@ -52,11 +52,15 @@ class Camera(Protocol):
     def close(self) -> None: ...
 
 
+DEVICES = ("/dev/video", "/dev/v4l/")
+MAYBE_LIVE = ("http", "https", "sim")  # a film on a server, a home at full speed
+
+
 def open_camera(uri: str, wanted_fps: float = 1.0) -> Camera:
     """The camera at this address. Raises CameraError where there is none, UserError for an address not understood."""
     if not 0 < wanted_fps < math.inf:
         raise UserError(f"{wanted_fps} frames a second cannot be recorded.", "Give a rate above 0, such as 1.")
-    if uri.startswith("/dev/video"):
+    if uri.startswith(DEVICES):
         return _open_device(uri, wanted_fps)
     scheme, _, rest = uri.partition(":")
     if scheme in _OPENERS:
@@ -64,6 +68,24 @@ def open_camera(uri: str, wanted_fps: float = 1.0) -> Camera:
     if rest.startswith("//"):
         raise UserError(f"Unknown kind of camera {scheme}:// in {uri}.", _nearest(scheme, _OPENERS))
     return Film(Path(uri), wanted_fps)
+
+
+def is_live(uri: str) -> bool:
+    """Whether what is not read from this address at once is lost; where it does not say so, it is opened to see.
+
+    UserError for an address not understood. What does not answer now is taken for a camera that will.
+    """
+    scheme = uri.partition(":")[0]
+    if uri.startswith(DEVICES) or scheme == "usb" or (scheme in SCHEMES and scheme not in MAYBE_LIVE):
+        return True
+    if scheme not in MAYBE_LIVE:
+        return False
+    try:
+        camera = open_camera(uri)
+    except CameraError:
+        return True
+    camera.close()
+    return camera.live
 
 
 def _open_file(uri: str, wanted_fps: float) -> Camera:
@@ -122,6 +144,12 @@ def _speed(text: str) -> float:
     return 0.0 if text == "0" else _positive(text)
 
 
+def _yes_or_no(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise ValueError("must be 0 or 1")
+    return text == "1"
+
+
 _OPENERS: dict[str, Callable[[str, float], Camera]] = {
     "file": _open_file,
     "usb": _open_usb,
@@ -136,5 +164,6 @@ _SIMULATED: dict[str, tuple[str, Callable[[str], Any]]] = {
     "speed": ("speed", _speed),
     "width": ("width_px", _whole),
     "height": ("height_px", _whole),
+    "speak": ("speak", _yes_or_no),
     "narrations": ("narrations", Path),
 }

@@ -48,6 +48,8 @@ def record(
         except BaseException as error:
             with suppress(DiskFull):  # opening the memory again ends the session at its last heartbeat
                 recording.end(why(error))
+            if progress:
+                progress(recording.so_far)
             raise
         recording.end(because)
         return recording.so_far

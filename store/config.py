@@ -6,12 +6,12 @@ What each key means stands beside it here, and nowhere else. This file does not 
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from store.errors import UserError
-from store.settings import Document, setting
+from store.settings import Document, key_of, setting, written
 
 GIB = 2**30
 
@@ -122,6 +122,23 @@ def load_config(path: Path | None = None) -> Config:
     document.refuse_unknown("", values, [*sections, "cameras"])
     read: dict[str, Any] = {name: document.section(name, sections[name], part) for name, part in values.items()}
     return Config(**read, cameras=cameras)
+
+
+def documented(config: Config) -> str:
+    """Every setting as a config.toml would say it, with what it means."""
+    lines: list[str] = []
+    for name, section in [(each.name, getattr(config, each.name)) for each in fields(Config) if each.name != "cameras"]:
+        lines += [f"[{name}]", *(_documented_line(each, getattr(section, each.name)) for each in fields(section)), ""]
+    for name, camera in config.cameras.items() or [("NAME", CameraSettings())]:
+        lines.append(f'[cameras."{name}"]' if config.cameras else "# [cameras.NAME]")
+        comment = "" if config.cameras else "# "
+        lines += [comment + _documented_line(each, getattr(camera, each.name)) for each in fields(camera)]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _documented_line(each: Field[Any], value: object) -> str:
+    return f"{f'{key_of(each)} = {written(each, value)}':<32} # {each.metadata['about']}"
 
 
 def _cameras(document: Document, tables: object) -> dict[str, CameraSettings]:

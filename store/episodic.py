@@ -12,6 +12,7 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +30,7 @@ from store.lock import RecordingLock
 from store.packs import Packs
 from store.records import Coverage, Heard, Keyframe, Reduction, Sound, Span
 from store.spans import FIRST_ID, id_range, recorded, total_s, worn
+from store.transcripts import UNHEARD, UNREAD
 
 PROCESS_KILLED = "process killed"
 # Whoever opens a memory holds the recording lock for the moment it mends; a starting recorder sits that out.
@@ -237,14 +239,16 @@ class EpisodicStore(Ledger):
 
     def status(self) -> dict[str, object]:
         """What is there, in plain values for JSON; times are UTC seconds or None."""
-        span, ends = self.span(), self.first_and_last()
+        span, ends, hold = self.span(), self.first_and_last(), self.hold()
         return {
             "directory": str(self.directory),
             "version": self.database.version,
             "recording": self._lock.is_taken(),
-            **{
-                table: self.size(table) for table in ("sessions", "keyframes", "sounds", "gaps", "transcripts", "turns")
-            },
+            **{table: self.size(table) for table in COUNTED},
+            "reduced": self.size("keyframes WHERE reduced = 1"),
+            "unheard": self.size(f"sounds WHERE {UNHEARD}"),
+            "unread": self.size(f"keyframes WHERE {UNREAD}"),
+            "hold": asdict(hold) if hold else None,
             "started_at": span.started_at if span else None,
             "first_captured_at": ends[0].captured_at if ends else None,
             "last_captured_at": ends[1].captured_at if ends else None,

@@ -17,6 +17,8 @@ from store.spans import id_range
 
 # What overlaps a span: started before its end, and ended in it or, if it took no time, lies in it.
 OVERLAPS = "started_at < ? AND (ended_at > ? OR started_at >= ?)"
+UNHEARD = "heard = 0"
+UNREAD = "reduced = 0 AND id NOT IN (SELECT keyframe_id FROM keyframes_read)"
 SAME_TEXT_S = 30.0  # text that stays in view is one row that grows
 INSERT_SOUND = "INSERT INTO sounds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 INSERT_TRANSCRIPT = """
@@ -28,7 +30,8 @@ EXTEND_TRANSCRIPT = """
     confidence = max(confidence, :confidence)
     WHERE id = (
         SELECT id FROM transcripts WHERE session_id = :session_id AND source = :source AND text = :text
-        AND started_at <= :ended_at + :same_text_s AND ended_at >= :started_at - :same_text_s ORDER BY started_at DESC LIMIT 1
+        AND started_at <= :ended_at + :same_text_s AND ended_at >= :started_at - :same_text_s
+        ORDER BY started_at DESC LIMIT 1
     )
 """
 
@@ -53,7 +56,7 @@ class WordLedger(FreedLedger):
 
     def unheard(self, limit: int = 64) -> list[Sound]:
         """The oldest sounds whose speech nobody has written down, in time order; -1 is without limit."""
-        sql = "SELECT * FROM sounds WHERE heard = 0 ORDER BY started_at, id LIMIT ?"
+        sql = f"SELECT * FROM sounds WHERE {UNHEARD} ORDER BY started_at, id LIMIT ?"
         return _as_sounds(self.database.rows(sql, (limit,)))
 
     def keep_heard(self, sound_ids: Sequence[int], transcripts: Iterable[Heard], keep_sound: bool) -> None:
@@ -69,7 +72,7 @@ class WordLedger(FreedLedger):
 
     def unread(self, limit: int = 32) -> list[Keyframe]:
         """The newest keyframes in full whose scene text nobody has read, newest first; -1 is without limit."""
-        sql = "SELECT * FROM keyframes WHERE reduced = 0 AND id NOT IN (SELECT keyframe_id FROM keyframes_read) ORDER BY id DESC LIMIT ?"
+        sql = f"SELECT * FROM keyframes WHERE {UNREAD} ORDER BY id DESC LIMIT ?"
         return [Keyframe(**row) for row in self.database.rows(sql, (limit,))]
 
     def keep_read(self, keyframe_ids: Sequence[int], texts: Iterable[Heard]) -> None:

@@ -1,4 +1,4 @@
-"""What is attached: usually nothing here, so the kernel's answers about cameras are written out below, byte for byte."""
+"""What is attached: usually nothing here, so the kernel's answers about cameras are written out, byte for byte."""
 
 import ctypes.util
 import errno

@@ -19,7 +19,9 @@ import pytest
 import sqlcipher3
 from click.testing import CliRunner, Result
 
+from store.config import load_config
 from store.episodic import EpisodicStore
+from store.records import Heard
 from tui.cli import cli
 
 SECONDS = 40
@@ -143,7 +145,18 @@ def test_an_answer_as_json_says_what_it_rests_on(recorded: Whereabouts) -> None:
     answer = json.loads(result.stdout)
     assert result.exit_code == 0 and answer["question"] == WHERE
     assert set(answer) == {
-        *("question", "answer", "seen", "confidence", "moments", "coverage", "timings_ms", "checkpoint", "note")
+        *(
+            "question",
+            "answer",
+            "seen",
+            "confidence",
+            "moments",
+            "coverage",
+            "timings_ms",
+            "checkpoint",
+            "note",
+            "quoted",
+        )
     }
     assert {"start", "end", "keyframe", "score"} <= set(answer["moments"][0])
     assert all("2026-03-02T08:00:20" <= moment["start"] <= moment["end"] for moment in answer["moments"])
@@ -186,8 +199,8 @@ def test_questions_are_written_from_narrations_and_stay_the_same(whereabouts: Wh
 @pytest.mark.parametrize(
     ("arguments", "code", "happened", "hint"),
     [
-        (["record", "usb:99"], 4, "No camera at /dev/video99", "whereabouts record"),
-        (["record", "ftp://head"], 2, "Unknown kind of camera ftp://", "rtsp"),
+        (["record", "no-such.mp4"], 4, "no-such.mp4 cannot be read", "camera"),
+        (["record", "rtps://head"], 2, "Unknown kind of camera rtps://", "rtsp"),
         (["record", "sim://home?sead=3"], 2, "sead", "Did you mean seed?"),
         (["record", "usb:0", "--fps", "0"], 2, "0.0 frames a second", "above 0"),
         (["import", "nowhere.mp4"], 4, "nowhere.mp4 cannot be read", "Give a video file"),
@@ -270,6 +283,71 @@ def test_a_damaged_checkpoint_is_named_and_the_memory_stays(
     assert "config.json is missing" in json.loads(recorded("status", "--json").stdout)["checkpoint"]["problem"]
 
 
+def test_a_camera_that_is_not_there_is_waited_for_and_named(tmp_path: Path) -> None:
+    command = [*COMMAND, "--memory", str(tmp_path / "memory"), "record", "usb:99"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as recorder:
+        assert recorder.stderr
+        said = recorder.stderr.readline()
+        while "No camera" not in said:
+            said = recorder.stderr.readline()
+            assert said
+        assert "waiting for camera" in said and "/dev/video99" in said
+        recorder.terminate()
+        assert recorder.wait(20) == 0
+
+
+def test_a_pause_without_a_recorder_waits_for_the_next_one(recorded: Whereabouts) -> None:
+    assert "for 30 min" in recorded("pause", "30m").stdout
+    assert "starts paused" in " ".join(recorded("status").stdout.split())
+    assert "until you run: whereabouts resume" in recorded("private").stdout
+    assert json.loads(recorded("status", "--json").stdout)["hold"]["reason"] == "private"
+    assert "goes on" in recorded("resume").stdout
+    assert json.loads(recorded("status", "--json").stdout)["hold"] is None
+    assert_ends(recorded("pause", "soon"), 2, "'soon' is not understood", "30m")
+
+
+def test_cameras_are_listed_with_the_command_that_uses_them(whereabouts: Whereabouts, tmp_path: Path) -> None:
+    config = tmp_path / "config" / "whereabouts" / "config.toml"
+    config.write_text('[cameras.glasses]\nuri = "rtsp://10.0.0.2/live"\n')
+    result = whereabouts("cameras")
+    assert result.exit_code == 0 and "whereabouts record glasses" in result.stdout
+    assert "rtmp+listen://" in result.stdout
+    assert json.loads(whereabouts("cameras", "--json").stdout)["configured"]["glasses"]["rotation"] == 0
+
+
+def test_the_settings_are_shown_as_a_file_that_reads_back(whereabouts: Whereabouts, tmp_path: Path) -> None:
+    config = tmp_path / "config" / "whereabouts" / "config.toml"
+    config.write_text('[capture]\nfps = "2 fps"\n[cameras."left eye"]\nuri = "usb:0"\ncrop = [0, 0, 0.5, 1]\n')
+    before = load_config(config)
+    config.write_text(whereabouts("config", "show").stdout)
+    assert load_config(config) == before
+    assert "left eye" in whereabouts("config", "check").stdout
+    config.write_text("[disk]\nreserv = 3\n")
+    assert_ends(whereabouts("config", "check"), 2, "line 2: unknown key", "reserve")
+
+
+def test_the_service_is_written_for_the_camera_and_removed(whereabouts: Whereabouts, tmp_path: Path) -> None:
+    result = whereabouts("service", "install", "usb:0")
+    unit = tmp_path / "config" / "systemd" / "user" / "whereabouts.service"
+    assert '"record" "usb:0"' in unit.read_text() and str(tmp_path / "memory") in unit.read_text()
+    assert result.exit_code == 0 or "systemctl --user" in result.stderr
+    whereabouts("service", "uninstall")
+    assert not unit.exists()
+    assert_ends(whereabouts("service", "uninstall"), 2, "No service is installed", "service install")
+
+
+def test_what_was_to_be_read_is_found_by_its_words(recorded: Whereabouts, tmp_path: Path) -> None:
+    with EpisodicStore.open(tmp_path / "memory") as store:
+        keyframe = store.keyframes()[3]
+        at = keyframe.captured_at
+        sign = Heard(keyframe.session_id, at, at + 2, "BAKERY / OPEN 9-17", "scene-text", "rapidocr", 0.98)
+        store.keep_read([keyframe.id], [sign])
+    result = recorded("words", "bakeries open")
+    assert "08:00:03 to 08:00:05 read by rapidocr, confidence 0.98: BAKERY / OPEN 9-17" in result.stdout
+    assert json.loads(recorded("words", "bakery", "--json").stdout)[0]["source"] == "scene-text"
+    assert "Nothing like that" in recorded("words", "florist").stdout
+
+
 def test_a_second_recorder_is_turned_away(recorded: Whereabouts, tmp_path: Path) -> None:
     with EpisodicStore.open(tmp_path / "memory") as store, store.hold_for_recording():
         result = recorded("record", "sim://home?seed=3&minutes=0.1&width=96&height=72")
@@ -277,7 +355,7 @@ def test_a_second_recorder_is_turned_away(recorded: Whereabouts, tmp_path: Path)
 
 
 def test_a_full_disk_ends_the_recording_and_loses_nothing(whereabouts: Whereabouts, film: Path, tmp_path: Path) -> None:
-    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (120_000, 120_000))  # noqa: E731
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))  # noqa: E731
     ran = subprocess.run(
         [*COMMAND, "import", film, "--fps", "2"], capture_output=True, text=True, preexec_fn=limit, check=False
     )

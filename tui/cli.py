@@ -5,27 +5,29 @@ where a model is asked. This file does not know how anything is recorded, found,
 """
 
 import os
-from collections.abc import Sequence
-from contextlib import closing
-from dataclasses import replace
-from datetime import datetime
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
-from store.config import Capture, load_config, memory_directory
+from assistant.asking import asks_for_words
+from store.config import load_config, memory_directory
 from store.disk import writing
 from store.episodic import EpisodicStore
 from store.errors import CheckpointError, MemoryDamaged, UserError
 from tui import report
 from tui.clock import asked_span, say_bytes, zone_offset_s
-from tui.evidence import print_answer, print_evidence, screen
+from tui.daemon import config, service
+from tui.evidence import print_answer, print_evidence, say_quoted, screen
 from tui.exits import Program, stopping
-from tui.options import fps_option, json_option, need_folder_of, span_options
+from tui.options import json_option, need_folder_of, span_options
 from tui.picture import Picture
-from tui.progress import watch_indexing, watch_loading, watch_recording
+from tui.progress import watch_indexing, watch_loading, watch_words
+from tui.recording import cameras, import_films, pause, private, record, resume
 from tui.workbench import evaluate, questions, train
+
+FOLLOW_EVERY_S = 5.0
 
 
 def main() -> None:
@@ -58,47 +60,24 @@ def demo(ctx: click.Context, keep: Path | None) -> None:
 
 
 @cli.command()
-@click.argument("uri")
-@fps_option
+@click.option("--follow", is_flag=True, help="Go on with what is recorded meanwhile, at the lowest priority.")
 @click.pass_obj
-def record(memory: Path, uri: str, fps: float | None) -> None:
-    """Record a camera until it ends or Ctrl-C.
-
-    URI is usb:0, rtsp://host/path, or sim://home?seed=7&minutes=3, a simulated home (also: speed, width, height,
-    narrations).
-    """
-    from device.camera import open_camera
-
-    settings = _capture(fps)
-    with closing(open_camera(uri, settings.fps)) as camera, EpisodicStore.open(memory) as store, stopping() as stop:
-        watch_recording(store, camera, settings, stop)
-
-
-@cli.command("import")
-@click.argument("films", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--recorded-at", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"]),
-              help="When the film began, where the file does not say it.")  # fmt: skip
-@fps_option
-@click.pass_obj
-def import_films(memory: Path, films: Sequence[Path], recorded_at: datetime | None, fps: float | None) -> None:
-    """Record films as if they were worn."""
-    from device.film import Film
-
-    if recorded_at and len(films) > 1:
-        raise UserError(f"--recorded-at is of one film, and there are {len(films)}.", "Import them one by one.")
-    settings = _capture(fps)
-    for path in films:
-        with closing(Film(path, settings.fps, recorded_at)) as film, EpisodicStore.open(memory) as store:
-            watch_recording(store, film, settings)
-
-
-@cli.command()
-@click.pass_obj
-def index(memory: Path) -> None:
-    """Embed what was recorded, so that it can be asked. `ask` does it, too."""
-    with EpisodicStore.open(memory, create=False) as store:
-        done = watch_indexing(store, watch_loading(load_config().model.checkpoint))
-        click.echo(f"Indexed {done} keyframes; {store.count()} are in the memory.")
+def index(memory: Path, follow: bool) -> None:
+    """Embed what was recorded, so that it can be asked, and write down its words."""
+    config = load_config()
+    with stopping() as stop, EpisodicStore.open(memory, create=follow) as store:
+        if follow:
+            os.nice(19)
+        checkpoint = watch_loading(config.model.checkpoint)
+        while not stop.is_set():
+            done = watch_indexing(store, checkpoint)
+            words = watch_words(store, config, stop.is_set)
+            if not follow:
+                break
+            stop.wait(FOLLOW_EVERY_S)
+        if not follow:
+            click.echo(f"Indexed {done} keyframes; {store.count()} are in the memory.")
+            click.echo(f"Wrote down the words of {words.sounds} sounds and {words.keyframes} keyframes.")
 
 
 @cli.command()
@@ -109,9 +88,11 @@ def index(memory: Path) -> None:
 def ask(memory: Path, question: str, since: str | None, until: str | None, as_json: bool) -> None:
     """Ask about what was seen, for example: whereabouts ask "where did I put my wallet?" """
     with EpisodicStore.open(memory, create=False) as store:
-        span = asked_span(store, since, until)
-        checkpoint = watch_loading(load_config().model.checkpoint)
+        config, span = load_config(), asked_span(store, since, until)
+        checkpoint = watch_loading(config.model.checkpoint)
         watch_indexing(store, checkpoint)
+        if asks_for_words(question):
+            watch_words(store, config)
         from assistant.answer import ask as ask_memory
 
         console = screen(quiet=as_json)
@@ -161,13 +142,37 @@ def show(memory: Path, keyframe: int, output: Path | None) -> None:
 
 
 @cli.command()
+@click.argument("query")
+@span_options
+@click.option("--limit", type=click.IntRange(min=1), default=20, help="At most so many, the best.")
+@json_option
+@click.pass_obj
+def words(memory: Path, query: str, since: str | None, until: str | None, limit: int, as_json: bool) -> None:
+    """Find what was said or was to be read, for example: whereabouts words "bus timetable" """
+    with EpisodicStore.open(memory, create=False) as store:
+        found = store.find_words(query, asked_span(store, since, until), limit)
+        zone_s, waiting = zone_offset_s(store), store.status()
+    if as_json:
+        click.echo(report.to_json([report.quoted_json(row, zone_s) for row in found]))
+        return
+    for row in found:
+        click.echo(say_quoted(row, zone_s))
+    if not found:
+        click.echo("Nothing like that was heard or read.")
+    if waiting["unheard"] or waiting["unread"]:
+        counts = f"{waiting['unheard']} sounds and {waiting['unread']} keyframes"
+        click.echo(f"The words of {counts} are not written down yet. Run: whereabouts index", err=True)
+
+
+@cli.command()
 @json_option
 @click.pass_obj
 def status(memory: Path, as_json: bool) -> None:
-    """What is in the memory, and how much room it takes."""
+    """What is in the memory, how much room it takes, and how the recorder is."""
     with EpisodicStore.open(memory, create=False) as store:
         found: dict[str, Any] = store.status()
-        described = report.status_json(found, _indexed(found["indexed"]), store.sessions())
+        recorder = _recorder(memory) if found["recording"] else None
+        described = report.status_json(found, _indexed(found["indexed"]), store.sessions(), recorder)
     if as_json:
         click.echo(report.to_json(described))
     else:
@@ -193,13 +198,17 @@ def check(memory: Path) -> None:
     click.echo("The memory is whole.")
 
 
-for command in (train, questions, evaluate):
+for command in (record, import_films, cameras, pause, private, resume, service, config, train, questions, evaluate):
     cli.add_command(command)
 
 
-def _capture(fps: float | None) -> Capture:
-    settings = load_config().capture
-    return settings if fps is None else replace(settings, fps=fps)
+def _recorder(memory: Path) -> dict[str, Any] | None:
+    """How the recorder of a live camera is; None where a film is being recorded, which says nothing of itself."""
+    from device.control import request
+
+    with suppress(UserError):
+        return request(memory, "status")
+    return None
 
 
 def _indexed(counts: dict[str, int]) -> dict[str, Any]:

@@ -3,43 +3,85 @@
 This file does not know which command is running, nor how the work is done.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from store.config import Capture
+from store.config import CameraSettings, Capture, Config, Sound, load_config
 from store.episodic import EpisodicStore
 from tui.clock import say_duration
+from tui.report import say_state
 
 if TYPE_CHECKING:
     from assistant.checkpoints import Checkpoint
+    from assistant.words import WrittenDown
     from device.camera import Camera
     from device.recorder import Recorded
+    from device.state import State
 
 
-def watch_recording(store: EpisodicStore, camera: "Camera", settings: Capture, stop: Event | None = None) -> "Recorded":
+def watch_recording(
+    store: EpisodicStore,
+    camera: "Camera",
+    settings: Capture,
+    stop: Event | None = None,
+    sound: Sound | None = None,
+) -> "Recorded":
     """Record one session, print what became of it, and hand it back. A failure, too, is told how far it came."""
     from device.recorder import Recorded, record
 
     so_far = Recorded()
     try:
-        with _bars() as bars:
-            task = bars.add_task("recording", total=camera.length_s)
+        with _recording_bar(camera.length_s) as show:
 
-            def show(recorded: Recorded) -> None:
+            def keep(recorded: Recorded) -> None:
                 nonlocal so_far
                 so_far = recorded
-                seen = f"recording  {say_duration(recorded.duration_s)}, {recorded.kept} keyframes"
-                bars.update(task, completed=recorded.duration_s, description=seen)
+                show(recorded)
 
-            return record(store, camera, settings, progress=show, stop=stop)
+            return record(store, camera, settings, keep, stop, sound=sound)
     finally:
         if so_far.session:
             _say_recorded(camera.source, so_far)
+
+
+def watch_folder(store: EpisodicStore, path: Path, settings: Capture, sound: Sound, stop: Event) -> None:
+    """Record the films of a folder as they come, until `stop`; then name those that could not be read."""
+    from device.folder import FilmFolder, record_folder
+
+    folder, kept = FilmFolder(path, settings.fps), store.count()
+    print(f"Recording the films in {path}, and those that are copied there. Ctrl-C ends it.", flush=True)
+    with _recording_bar(None) as show:
+        record_folder(store, folder, settings, stop, show, sound=sound)
+    for film, why in folder.passed_over.items():
+        print(f"Passed over {film}: {why}")
+    print(f"Recorded {store.count() - kept} keyframes from {path}.")
+
+
+def watch_service(store: EpisodicStore, camera: CameraSettings, config: Config, stop: Event) -> None:
+    """Record a live camera until `stop`; on a terminal its state is a line that changes, elsewhere every change one."""
+    from device.service import Service
+
+    console, told = Console(stderr=True), None
+    with console.status("waiting for camera") as line:
+
+        def show(state: "State") -> None:
+            nonlocal told
+            line.update(said := say_state(asdict(state)))
+            if (state.state, state.warnings) != told and not console.is_terminal:
+                print(said, file=sys.stderr, flush=True)
+            told = state.state, state.warnings
+
+        service = Service(store, camera, config, stop, show)
+        recorded = service.run()
+    _say_recorded(service.state.source or camera.uri, recorded)
 
 
 def watch_loading(name_or_folder: str) -> "Checkpoint":
@@ -58,7 +100,22 @@ def watch_indexing(store: EpisodicStore, checkpoint: "Checkpoint") -> int:
     if not waiting:
         return 0
     with counted(f"indexing  {waiting} keyframes", waiting) as advance:
-        return catch_up(store, checkpoint, advance)
+        return catch_up(store, checkpoint, advance, load_config().index.reduce)
+
+
+def watch_words(store: EpisodicStore, config: Config, stop: Callable[[], bool] = lambda: False) -> "WrittenDown":
+    """Write down what was said and what was to be read, as far as it waits; names what is damaged."""
+    from assistant.words import WrittenDown, catch_up_on_words, waiting_for_words
+
+    waiting = waiting_for_words(store)
+    if not waiting.sounds + waiting.keyframes:
+        return WrittenDown(0, 0, [])
+    total = f"reading and listening  {waiting.keyframes} keyframes, {waiting.sounds} sounds"
+    with counted(total, waiting.keyframes + waiting.sounds) as advance:
+        done = catch_up_on_words(store, config.words, config.sound.keep, advance, stop)
+    for line in done.damaged:
+        print(line, file=sys.stderr)
+    return done
 
 
 @contextmanager
@@ -67,6 +124,18 @@ def counted(what: str, total: int) -> Iterator[Callable[[int], None]]:
     with _bars() as bars:
         task = bars.add_task(what, total=total)
         yield lambda count: bars.advance(task, count)
+
+
+@contextmanager
+def _recording_bar(length_s: float | None) -> "Iterator[Callable[[Recorded], None]]":
+    with _bars() as bars:
+        task = bars.add_task("recording", total=length_s)
+
+        def show(recorded: "Recorded") -> None:
+            seen = f"recording  {say_duration(recorded.duration_s)}, {recorded.kept} keyframes"
+            bars.update(task, completed=recorded.duration_s, description=seen)
+
+        yield show
 
 
 @contextmanager

@@ -4,18 +4,20 @@ This file does not know how anything was found, nor where it is printed.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
 
+from store.config import CameraSettings
 from store.records import Coverage, Moment, Session, Transcript, local_time
 from tui.clock import iso, say_bytes, say_duration
 
 if TYPE_CHECKING:
     from assistant.answer import Answer
+    from device.attached import AttachedCamera, AttachedMicrophone
 
 
 def to_json(value: object) -> str:
@@ -43,17 +45,66 @@ def status_table(status: dict[str, Any]) -> Table:
     checkpoint = status["checkpoint"]
     facts = {
         "memory": status["directory"],
-        "recording now": "yes" if status["recording"] else "no",
+        "recorder": _say_recorder(status),
         "recorded": f"{status['sessions']} sessions, {status['keyframes']} keyframes, {status['gaps']} gaps",
         "from": _readable(status["first_captured_at"]),
         "to": _readable(status["last_captured_at"]),
         "indexed": checkpoint["problem"] or f"{checkpoint['indexed']} keyframes by {checkpoint['name']}",
+        "in full": f"{status['keyframes'] - status['reduced']} keyframes; {status['reduced']} as small pictures",
+        "words": f"{status['transcripts']} lines; {status['unheard']} sounds and {status['unread']} keyframes to go",
         "asked": f"{status['turns']} questions",
         "on disk": f"{held}; {say_bytes(status['disk_free_bytes'])} free",
     }
     for name, value in facts.items():
         table.add_row(Text(name, "bold"), Text(str(value)))
     return table
+
+
+def _say_recorder(status: dict[str, Any]) -> str:
+    if status["recorder"]:
+        return say_state(status["recorder"])
+    held = f"; the next one starts {status['hold']['reason']}" if status["hold"] else ""
+    return "recording a film" if status["recording"] else f"not running{held}"
+
+
+def say_state(state: dict[str, Any]) -> str:
+    """How a recorder is, in a line: device.state.State in plain values, or what `request` answers without one."""
+    since = f" since {_local(state['since'])}"
+    until = f" until {_local(state['until'])}" if state["until"] else ""
+    facts = [state["state"] + since + until]
+    if state["session"] is not None:
+        facts.append(f"{state['keyframes']} keyframes, {state['fps_got']:.2g} of {state['fps_wanted']:g} fps")
+    facts += [f"{count} frames dropped ({why})" for why, count in state["drops"].items() if count]
+    if state["days_left"] is not None:
+        facts.append(f"room for {state['days_left']:.3g} days of recording")
+    troubles = [*state["warnings"], state["sound"]["problem"]]
+    return "; ".join([*facts, *(trouble.rstrip(".") for trouble in troubles if trouble)])
+
+
+def _local(at: float) -> str:
+    return f"{datetime.fromtimestamp(at):%H:%M:%S}"
+
+
+def say_cameras(
+    named: Mapping[str, CameraSettings],
+    attached: Sequence["AttachedCamera"],
+    microphones: Sequence["AttachedMicrophone"],
+    problem: str,
+) -> str:
+    """Every camera and microphone there is, and below each the command or setting that uses it."""
+    known = [(f"{name}, {settings.uri}", f"whereabouts record {name}") for name, settings in named.items()]
+    for camera in attached:
+        offers = camera.problem or "; ".join(str(offer) for offer in camera.offers[:3])
+        known.append((f"{camera.name}: {offers}", f"whereabouts record {camera.address}"))
+    if not attached:
+        known.append(("No camera is attached; a simulated one is", "whereabouts record 'sim://home?seed=7&minutes=3'"))
+    for microphone in microphones:
+        known.append((f"{microphone.name}: {microphone.rate_hz} Hz", f'[sound] source = "{microphone.address}"'))
+    if not microphones:
+        known.append((f"No microphone is attached. {problem}".strip(), ""))
+    known.append(("A camera on the network (rtsp, rtmp, http, srt)", "whereabouts record rtsp://HOST/PATH"))
+    known.append(("Glasses and phones that send RTMP", "whereabouts record rtmp+listen://0.0.0.0:1935/live"))
+    return "\n".join(f"{what}\n    {use}" if use else what for what, use in known)
 
 
 def _readable(time: str | None) -> str:
@@ -117,8 +168,19 @@ def coverage_json(coverage: Coverage, zone_offset_s: int) -> dict[str, Any]:
     }
 
 
-def status_json(status: dict[str, Any], checkpoint: dict[str, Any], sessions: Sequence[Session]) -> dict[str, Any]:
-    """The store's status with its times as the wearer's clock showed them, and how far the checkpoint has indexed."""
+def status_json(
+    status: dict[str, Any],
+    checkpoint: dict[str, Any],
+    sessions: Sequence[Session],
+    recorder: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The store's status with its times as the wearer's clock showed them, how far the checkpoint has indexed, and how
+    the recorder is (None where none runs)."""
     zones = {"started_at": sessions[:1], "first_captured_at": sessions[:1], "last_captured_at": sessions[-1:]}
     times = {key: iso(status[key], zone[0].zone_offset_s) for key, zone in zones.items() if status[key] is not None}
-    return {**status, **times, "checkpoint": checkpoint}
+    waiting = {
+        "keyframes": status["keyframes"] - checkpoint["indexed"],
+        "sounds": status["unheard"],
+        "scene_text": status["unread"],
+    }
+    return {**status, **times, "checkpoint": checkpoint, "waiting": waiting, "recorder": recorder}

@@ -1,0 +1,275 @@
+"""What does recording cost? CPU, memory, the way back of a camera and bytes a day, beside FFmpeg's bare decoding.
+
+    python benchmarks/capture.py [--seconds 16] [--json]
+
+It films moving, noisy pictures of 1080p30 at about 16 Mb/s, and measures, interleaved, the median of three rounds of
+
+    floor      ffmpeg -threads 1 -i FILM -an -f null -
+    recorder   a fresh process that imports the recorder and records the film at 1 fps into a new memory: decode, gate,
+               384 px of every picture handed over, JPEG, commit
+    network    the recorder's service, with the process that reads, over RTSP in real time until the film is over; the
+               server is not counted
+
+in CPU seconds, and then how soon a camera that came back is recorded again, memory over a simulated day of small
+pictures, and storing a frame that is encoded already. It needs ffmpeg, and for the network GStreamer's RTSP server with
+/usr/bin/python3; what has to be left out is said by its name.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
+from subprocess import DEVNULL
+from tempfile import TemporaryDirectory
+from threading import Event, Thread
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from device.service import Service
+from store.config import CameraSettings, Config, Disk
+from store.episodic import EpisodicStore
+
+ROOT = Path(__file__).parents[1]
+ROUNDS = 3
+AWAY_S, PATIENCE_S, TIMEOUT_S = 3.0, 60.0, 600.0
+STORED, JPEG_BYTES = 300, 100_000
+DAY_S = 16 * 3600  # worn
+FILMS = {  # options of x264, and the target as a part of the floor
+    "key picture every 1 s": ("-g 30", 0.40),
+    "key picture every 10 s": ("-g 300", 1.15),
+    "the same without B": ("-g 300 -bf 0", 1.15),
+}
+FILMING = (
+    "ffmpeg -v error -f lavfi -i testsrc2=size=1920x1080:rate=30:duration={seconds},noise=alls=20:allf=t -pix_fmt yuv420p "
+    "-c:v libx264 -preset veryfast -b:v 16M -maxrate 16M -bufsize 16M -sc_threshold 0 -keyint_min 30 {options} {film}"
+)
+PRELUDE = r"""
+import json, os, re, sys
+from contextlib import closing
+from pathlib import Path
+from threading import Event
+import cv2, numpy
+from device import camera, frame, recorder, recording, room, service
+from store.config import CameraSettings, Capture, Config, Disk
+from store.episodic import EpisodicStore
+
+class Watched(recording.Recording):
+    def take(self, frame):
+        cv2.resize(frame.image, (384, 384), interpolation=cv2.INTER_AREA)
+        super().take(frame)
+
+def mib(kind, own=os.getpid()):
+    pids = [own, *Path(f"/proc/self/task/{own}/children").read_text().split()]
+    return sum(int(re.search(kind + r":\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1]) for pid in pids) / 1024
+
+recorder.Recording = service.Recording = Watched
+source, told, stop, disk = sys.argv[1], {}, Event(), Disk(1, 1)
+store = EpisodicStore.open(Path(sys.argv[2]))
+"""
+RECORDER = """
+with closing(camera.open_camera(source)) as film:
+    done = recorder.record(store, film, Capture())
+print(json.dumps({"peak_mib": mib("VmHWM"), "kept": done.kept, "kept_bytes": done.kept_bytes}))
+"""
+NETWORK = """
+def end_with_the_film(state):
+    if state.keyframes and state.state != "recording":
+        told["peak_mib"] = mib("VmHWM")
+        stop.set()
+
+done = service.Service(store, CameraSettings(uri=source), Config(disk=disk), stop, end_with_the_film).run()
+print(json.dumps({**told, "kept": done.kept, "kept_bytes": done.kept_bytes}))
+"""
+DAY = """
+scenes = numpy.random.default_rng(0).integers(0, 256, (8, 48, 64, 3), dtype=numpy.uint8)
+with store.hold_for_recording():
+    day = recording.Recording(store, source, Capture(fps=0.2), room=room.Room(store.directory, disk))
+    for tick in range(24 * 720 + 1):
+        day.take(frame.Frame(scenes[tick // 12 % 8], 1.76e9 + 5 * tick, 0))
+        if tick in (2 * 720, 24 * 720):
+            told[f"mib_{tick // 720}h"] = mib("VmRSS")
+print(json.dumps(told))
+"""
+RTSP_PYTHON = "/usr/bin/python3"
+RTSP_SERVER = """
+import sys, gi
+gi.require_version("GstRtspServer", "1.0")
+from gi.repository import GLib, Gst, GstRtspServer
+Gst.init(None)
+if not (Gst.ElementFactory.find("qtdemux") and Gst.ElementFactory.find("rtph264pay")):
+    sys.exit(1)
+if len(sys.argv) > 1:
+    server, film = GstRtspServer.RTSPServer(address="127.0.0.1", service=sys.argv[2]), GstRtspServer.RTSPMediaFactory()
+    film.set_launch(f"( filesrc location={sys.argv[1]} ! qtdemux ! queue ! rtph264pay name=pay0 pt=96 )")
+    server.get_mount_points().add_factory("/live", film)
+    server.attach(None)
+    print(server.get_bound_port(), flush=True)
+    GLib.MainLoop().run()
+"""
+ADDRESS = "rtsp://127.0.0.1:{}/live"
+
+
+def run(*command: str | Path) -> tuple[float, str]:
+    """CPU seconds of a program and of those it started, and what it printed. RuntimeError where it failed."""
+    before = getrusage(RUSAGE_CHILDREN)
+    ran = subprocess.run(command, cwd=ROOT, stdin=DEVNULL, capture_output=True, text=True, timeout=TIMEOUT_S)
+    after = getrusage(RUSAGE_CHILDREN)
+    if ran.returncode:
+        raise RuntimeError(f"{command[0]} failed: {ran.stderr}")
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, ran.stdout
+
+
+def child(program: str, source: str | Path, folder: Path) -> dict[str, float]:
+    """CPU seconds of a fresh process with a memory of its own, and what it tells."""
+    with TemporaryDirectory(dir=folder) as fresh:
+        cpu_s, printed = run(sys.executable, "-c", PRELUDE + program, source, Path(fresh) / "memory")
+    return {"cpu_s": cpu_s, **json.loads(printed)}
+
+
+@contextmanager
+def serving(film: Path, port: int = 0) -> Iterator[int]:
+    """A camera on the network that shows the film from its beginning to whoever comes; its port."""
+    command = [RTSP_PYTHON, "-c", RTSP_SERVER, str(film), str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=DEVNULL, text=True)
+    try:
+        assert server.stdout
+        yield int(server.stdout.readline())
+    finally:
+        server.kill()
+        server.communicate()
+
+
+def measure_film(film: Path, folder: Path, with_network: bool) -> dict[str, dict[str, float]]:
+    """One round: by path what was measured, with its `ratio` to the floor."""
+    cpu_s, _ = run("ffmpeg", "-v", "error", "-threads", "1", "-i", film, "-an", "-f", "null", "-")
+    found = {"floor": {"cpu_s": cpu_s}, "recorder": child(RECORDER, film, folder)}
+    if with_network:
+        with serving(film) as port:
+            found["network"] = child(NETWORK, ADDRESS.format(port), folder)
+    return {path: {**measured, "ratio": measured["cpu_s"] / cpu_s} for path, measured in found.items()}
+
+
+def measure_films(films: dict[str, Path], folder: Path, with_network: bool) -> dict[str, Any]:
+    """By film and path the medians of all rounds."""
+    rounds = [{name: measure_film(film, folder, with_network) for name, film in films.items()} for _ in range(ROUNDS)]
+    return {
+        name: {
+            path: {key: statistics.median(each[name][path][key] for each in rounds) for key in measured}
+            for path, measured in paths.items()
+        }
+        for name, paths in rounds[0].items()
+    }
+
+
+def measure_return(film: Path, memory: Path) -> list[float]:
+    """Seconds from when a camera answers again to the first keyframe that others can read."""
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+    seconds, stop, camera = [], Event(), CameraSettings(uri=ADDRESS.format(port))
+    with EpisodicStore.open(memory) as theirs, EpisodicStore.open(memory) as ours:
+        service = Thread(target=Service(theirs, camera, Config(disk=Disk(1, 1)), stop).run)
+        service.start()
+        try:
+            for _ in range(1 + ROUNDS):
+                before = ours.count()
+                with serving(film, port):
+                    began_s = time.monotonic()
+                    while ours.count() == before:
+                        if time.monotonic() - began_s > PATIENCE_S:
+                            raise TimeoutError(f"Nothing was recorded within {PATIENCE_S:g} s.")
+                        time.sleep(0.01)
+                    seconds.append(time.monotonic() - began_s)
+                time.sleep(AWAY_S)
+        finally:
+            stop.set()
+            service.join()
+    return seconds[1:]  # the first time it did not come back, it came
+
+
+def measure_storing(memory: Path) -> float:
+    """CPU microseconds for committing a frame whose JPEG is there."""
+    jpeg = os.urandom(JPEG_BYTES)
+    with EpisodicStore.open(memory) as store, store.hold_for_recording():
+        session = store.begin_session("camera", 1.76e9, 0, 1.0)
+        began_s = time.process_time()
+        for second in range(STORED):
+            store.add_keyframe(session.id, session.started_at + second, 0, jpeg, 1920, 1080, 1.0)
+        return (time.process_time() - began_s) / STORED * 1e6
+
+
+def make_films(folder: Path, seconds: int) -> dict[str, Path]:
+    films = {name: folder / f"{number}.mp4" for number, name in enumerate(FILMS)}
+    for name, film in films.items():
+        run(*FILMING.format(seconds=seconds, options=FILMS[name][0], film=film).split())
+    return films
+
+
+def measure(seconds: int) -> dict[str, Any]:
+    """Everything that can be measured here; under "left_out" what cannot."""
+    has_ffmpeg = shutil.which("ffmpeg") is not None
+    has_server = os.path.exists(RTSP_PYTHON) and not subprocess.call([RTSP_PYTHON, "-c", RTSP_SERVER], stderr=DEVNULL)
+    found: dict[str, Any] = {"film_s": seconds, "left_out": []}
+    with TemporaryDirectory(prefix="capture-") as name:
+        folder = Path(name)
+        if has_ffmpeg:
+            films = make_films(folder, seconds)
+            found["films"] = measure_films(films, folder, has_server)
+            if has_server:
+                found["return_s"] = measure_return(next(iter(films.values())), folder / "return")
+        else:
+            found["left_out"].append("films and network: the command ffmpeg is not here")
+        if not has_server:
+            found["left_out"].append("network and return of a camera: GStreamer's RTSP server is not here")
+        found["day"] = child(DAY, "camera", folder)
+        found["store_us"] = statistics.median(measure_storing(folder / f"stored-{i}") for i in range(ROUNDS))
+    return found
+
+
+def rows_of(found: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """What was measured, and its target."""
+    for film, paths in found.get("films", {}).items():
+        for path, each in paths.items():
+            said, target = f"{each['cpu_s']:.2f} s CPU, {each['ratio']:.3f} of the floor", ""
+            if "kept" in each:
+                target = f"<= {FILMS[film][1]:.2f}, <= 350 MiB"
+                said += f", {each['peak_mib']:.0f} MiB; {each['kept_bytes'] / each['kept'] / 1e3:.0f} kB a JPEG"
+                said += f", {each['kept_bytes'] / found['film_s'] * DAY_S / 1e9:.0f} GB in 16 h"
+            yield f"{path}, {film}", said, target
+    if seconds := found.get("return_s"):
+        said = f"median {statistics.median(seconds):.1f} s, worst {max(seconds):.1f} s"
+        yield "camera back to first keyframe", said, "<= 5 s"
+    early, late = found["day"]["mib_2h"], found["day"]["mib_24h"]
+    yield "resident, 2 h -> 24 h", f"{early:.1f} -> {late:.1f} MiB, {late / early - 1:+.1%}", "< 2 %"
+    yield "storing an encoded frame of 100 kB", f"{found['store_us']:.0f} us CPU", "<= 150 us"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=int, default=16, help="length of a film")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    found = measure(arguments.seconds)
+    if arguments.json:
+        print(json.dumps(found, indent=1))
+        return
+    table = Table("what", "measured", "target")
+    for row in rows_of(found):
+        table.add_row(*row)
+    Console().print(table)
+    for each in found["left_out"]:
+        print(f"left out: {each}")
+
+
+if __name__ == "__main__":
+    main()
