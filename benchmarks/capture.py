@@ -2,7 +2,7 @@
 
     python benchmarks/capture.py [--seconds 16] [--json]
 
-It films moving, noisy pictures of 1080p30 at about 16 Mb/s, and measures, interleaved, the median of three rounds of
+It films moving, noisy pictures of 1080p30 at about 16 Mb/s, and takes the median of three interleaved rounds, CPU s, of
 
     floor      ffmpeg -threads 1 -i FILM -an -f null -
     recorder   a fresh process that imports the recorder and records the film at 1 fps into a new memory: decode, gate,
@@ -10,9 +10,8 @@ It films moving, noisy pictures of 1080p30 at about 16 Mb/s, and measures, inter
     network    the recorder's service, with the process that reads, over RTSP in real time until the film is over; the
                server is not counted
 
-in CPU seconds, and then how soon a camera that came back is recorded again, memory over a simulated day of small
-pictures, and storing a frame that is encoded already. It needs ffmpeg, and for the network GStreamer's RTSP server with
-/usr/bin/python3; what has to be left out is said by its name.
+and then how soon a camera that came back is recorded, memory over a simulated day of small pictures, and storing a
+frame. It needs ffmpeg, and GStreamer's RTSP server with /usr/bin/python3; what has to be left out is said by its name.
 """
 
 import argparse
@@ -28,7 +27,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
-from subprocess import DEVNULL
+from subprocess import DEVNULL, PIPE
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
 from typing import Any
@@ -41,40 +40,35 @@ from store.config import CameraSettings, Config, Disk
 from store.episodic import EpisodicStore
 
 ROOT = Path(__file__).parents[1]
-ROUNDS = 3
-AWAY_S, PATIENCE_S, TIMEOUT_S = 3.0, 60.0, 600.0
+ROUNDS, AWAY_S, PATIENCE_S, TIMEOUT_S = 3, 3.0, 60.0, 600.0
 STORED, JPEG_BYTES = 300, 100_000
-DAY_S = 16 * 3600  # worn
+WORN_S = 16 * 3600  # of a day
 FILMS = {  # options of x264, and the target as a part of the floor
     "key picture every 1 s": ("-g 30", 0.40),
     "key picture every 10 s": ("-g 300", 1.15),
     "the same without B": ("-g 300 -bf 0", 1.15),
 }
 FILMING = (
-    "ffmpeg -v error -f lavfi -i testsrc2=size=1920x1080:rate=30:duration={seconds},noise=alls=20:allf=t -pix_fmt yuv420p "
-    "-c:v libx264 -preset veryfast -b:v 16M -maxrate 16M -bufsize 16M -sc_threshold 0 -keyint_min 30 {options} {film}"
+    "ffmpeg -v error -f lavfi -i testsrc2=size=1920x1080:rate=30:duration={seconds},noise=alls=20:allf=t -c:v libx264 "
+    "-pix_fmt yuv420p -preset veryfast -b:v 16M -maxrate 16M -bufsize 16M -sc_threshold 0 {options} {film}"
 )
 PRELUDE = r"""
-import json, os, re, sys
+import json, os, re, sys, threading
 from contextlib import closing
 from pathlib import Path
-from threading import Event
 import cv2, numpy
 from device import camera, frame, recorder, recording, room, service
 from store.config import CameraSettings, Capture, Config, Disk
 from store.episodic import EpisodicStore
-
 class Watched(recording.Recording):
     def take(self, frame):
         cv2.resize(frame.image, (384, 384), interpolation=cv2.INTER_AREA)
         super().take(frame)
-
 def mib(kind, own=os.getpid()):
     pids = [own, *Path(f"/proc/self/task/{own}/children").read_text().split()]
     return sum(int(re.search(kind + r":\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1]) for pid in pids) / 1024
-
 recorder.Recording = service.Recording = Watched
-source, told, stop, disk = sys.argv[1], {}, Event(), Disk(1, 1)
+source, told, stop, disk = sys.argv[1], {}, threading.Event(), Disk(1, 1)
 store = EpisodicStore.open(Path(sys.argv[2]))
 """
 RECORDER = """
@@ -87,7 +81,6 @@ def end_with_the_film(state):
     if state.keyframes and state.state != "recording":
         told["peak_mib"] = mib("VmHWM")
         stop.set()
-
 done = service.Service(store, CameraSettings(uri=source), Config(disk=disk), stop, end_with_the_film).run()
 print(json.dumps({**told, "kept": done.kept, "kept_bytes": done.kept_bytes}))
 """
@@ -101,14 +94,13 @@ with store.hold_for_recording():
             told[f"mib_{tick // 720}h"] = mib("VmRSS")
 print(json.dumps(told))
 """
-RTSP_PYTHON = "/usr/bin/python3"
+RTSP_PYTHON, ADDRESS = "/usr/bin/python3", "rtsp://127.0.0.1:{}/live"
 RTSP_SERVER = """
 import sys, gi
 gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtspServer
 Gst.init(None)
-if not (Gst.ElementFactory.find("qtdemux") and Gst.ElementFactory.find("rtph264pay")):
-    sys.exit(1)
+if not all(map(Gst.ElementFactory.find, ("qtdemux", "rtph264pay"))): sys.exit("a plugin is missing")
 if len(sys.argv) > 1:
     server, film = GstRtspServer.RTSPServer(address="127.0.0.1", service=sys.argv[2]), GstRtspServer.RTSPMediaFactory()
     film.set_launch(f"( filesrc location={sys.argv[1]} ! qtdemux ! queue ! rtph264pay name=pay0 pt=96 )")
@@ -117,16 +109,13 @@ if len(sys.argv) > 1:
     print(server.get_bound_port(), flush=True)
     GLib.MainLoop().run()
 """
-ADDRESS = "rtsp://127.0.0.1:{}/live"
 
 
 def run(*command: str | Path) -> tuple[float, str]:
-    """CPU seconds of a program and of those it started, and what it printed. RuntimeError where it failed."""
+    """CPU seconds of a program and of those it started, and what it printed. CalledProcessError where it failed."""
     before = getrusage(RUSAGE_CHILDREN)
-    ran = subprocess.run(command, cwd=ROOT, stdin=DEVNULL, capture_output=True, text=True, timeout=TIMEOUT_S)
+    ran = subprocess.run(command, cwd=ROOT, stdin=DEVNULL, stdout=PIPE, text=True, timeout=TIMEOUT_S, check=True)
     after = getrusage(RUSAGE_CHILDREN)
-    if ran.returncode:
-        raise RuntimeError(f"{command[0]} failed: {ran.stderr}")
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, ran.stdout
 
 
@@ -141,13 +130,12 @@ def child(program: str, source: str | Path, folder: Path) -> dict[str, float]:
 def serving(film: Path, port: int = 0) -> Iterator[int]:
     """A camera on the network that shows the film from its beginning to whoever comes; its port."""
     command = [RTSP_PYTHON, "-c", RTSP_SERVER, str(film), str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=DEVNULL, text=True)
-    try:
-        assert server.stdout
-        yield int(server.stdout.readline())
-    finally:
-        server.kill()
-        server.communicate()
+    with subprocess.Popen(command, stdout=PIPE, stderr=DEVNULL, text=True) as server:
+        try:
+            assert server.stdout
+            yield int(server.stdout.readline())
+        finally:
+            server.kill()
 
 
 def measure_film(film: Path, folder: Path, with_network: bool) -> dict[str, dict[str, float]]:
@@ -185,9 +173,7 @@ def measure_return(film: Path, memory: Path) -> list[float]:
                 before = ours.count()
                 with serving(film, port):
                     began_s = time.monotonic()
-                    while ours.count() == before:
-                        if time.monotonic() - began_s > PATIENCE_S:
-                            raise TimeoutError(f"Nothing was recorded within {PATIENCE_S:g} s.")
+                    while ours.count() == before and time.monotonic() < began_s + PATIENCE_S:
                         time.sleep(0.01)
                     seconds.append(time.monotonic() - began_s)
                 time.sleep(AWAY_S)
@@ -208,22 +194,16 @@ def measure_storing(memory: Path) -> float:
         return (time.process_time() - began_s) / STORED * 1e6
 
 
-def make_films(folder: Path, seconds: int) -> dict[str, Path]:
-    films = {name: folder / f"{number}.mp4" for number, name in enumerate(FILMS)}
-    for name, film in films.items():
-        run(*FILMING.format(seconds=seconds, options=FILMS[name][0], film=film).split())
-    return films
-
-
 def measure(seconds: int) -> dict[str, Any]:
     """Everything that can be measured here; under "left_out" what cannot."""
-    has_ffmpeg = shutil.which("ffmpeg") is not None
     has_server = os.path.exists(RTSP_PYTHON) and not subprocess.call([RTSP_PYTHON, "-c", RTSP_SERVER], stderr=DEVNULL)
     found: dict[str, Any] = {"film_s": seconds, "left_out": []}
     with TemporaryDirectory(prefix="capture-") as name:
         folder = Path(name)
-        if has_ffmpeg:
-            films = make_films(folder, seconds)
+        films = {film: folder / f"{number}.mp4" for number, film in enumerate(FILMS)}
+        if shutil.which("ffmpeg"):
+            for film, path in films.items():
+                run(*FILMING.format(seconds=seconds, options=FILMS[film][0], film=path).split())
             found["films"] = measure_films(films, folder, has_server)
             if has_server:
                 found["return_s"] = measure_return(next(iter(films.values())), folder / "return")
@@ -244,7 +224,7 @@ def rows_of(found: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
             if "kept" in each:
                 target = f"<= {FILMS[film][1]:.2f}, <= 350 MiB"
                 said += f", {each['peak_mib']:.0f} MiB; {each['kept_bytes'] / each['kept'] / 1e3:.0f} kB a JPEG"
-                said += f", {each['kept_bytes'] / found['film_s'] * DAY_S / 1e9:.0f} GB in 16 h"
+                said += f", {each['kept_bytes'] / found['film_s'] * WORN_S / 1e9:.0f} GB in 16 h"
             yield f"{path}, {film}", said, target
     if seconds := found.get("return_s"):
         said = f"median {statistics.median(seconds):.1f} s, worst {max(seconds):.1f} s"
@@ -252,6 +232,7 @@ def rows_of(found: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     early, late = found["day"]["mib_2h"], found["day"]["mib_24h"]
     yield "resident, 2 h -> 24 h", f"{early:.1f} -> {late:.1f} MiB, {late / early - 1:+.1%}", "< 2 %"
     yield "storing an encoded frame of 100 kB", f"{found['store_us']:.0f} us CPU", "<= 150 us"
+    yield from (("left out", each, "") for each in found["left_out"])
 
 
 def main() -> None:
@@ -267,8 +248,6 @@ def main() -> None:
     for row in rows_of(found):
         table.add_row(*row)
     Console().print(table)
-    for each in found["left_out"]:
-        print(f"left out: {each}")
 
 
 if __name__ == "__main__":

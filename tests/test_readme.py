@@ -1,12 +1,14 @@
 """The README is complete: every command and option, every exit code, every file, and the commands that are run here."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import click
 import pytest
 
 from store import errors
+from store.config import CameraSettings, Config, documented
 from tui.cli import cli
 from tui.exits import INTERRUPTED
 
@@ -40,6 +42,15 @@ def test_every_command_and_its_options_are_listed(name: str) -> None:
     for option in cli.commands[name].params:
         if isinstance(option, click.Option):
             assert any(spelling in row for spelling in option.opts), option.opts
+    for below in getattr(cli.commands[name], "commands", {}):
+        assert f"`{name} {below}" in row
+
+
+def test_every_setting_stands_there_with_its_default_and_its_meaning() -> None:
+    assert f"```toml\n{documented(Config()).rstrip()}\n```" in README
+    sections = [getattr(Config(), each.name) for each in fields(Config) if each.name != "cameras"]
+    for setting in (each for section in [*sections, CameraSettings()] for each in fields(section)):
+        assert setting.metadata["about"], setting.name
 
 
 def test_every_exit_code_is_listed_and_no_other() -> None:
