@@ -113,7 +113,7 @@ def _nearest(store: EpisodicStore, row: Transcript) -> Keyframe | None:
 
 def _searched(store: EpisodicStore, kind: Kind | None, span: Span | None) -> str:
     """How much was looked through in vain."""
-    waiting, keyframes = waiting_for_words(store, span), store.count(span)
+    waiting, keyframes = waiting_for_words(store, span), store.count(span, in_full=True)
     transcripts = sum(row.source == "speech" for row in store.transcripts(span))
     read = f"keyframes read: {keyframes - waiting.keyframes} of {keyframes}"
     heard = f"transcripts of speech: {transcripts}, sounds not yet listened to: {waiting.sounds}"

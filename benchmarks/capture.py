@@ -41,8 +41,7 @@ from store.episodic import EpisodicStore
 
 ROOT = Path(__file__).parents[1]
 ROUNDS, AWAY_S, PATIENCE_S, TIMEOUT_S = 3, 3.0, 60.0, 600.0
-STORED, JPEG_BYTES = 300, 100_000
-WORN_S = 16 * 3600  # of a day
+STORED, JPEG_BYTES, WORN_S = 300, 100_000, 16 * 3600
 FILMS = {  # options of x264, and the target as a part of the floor
     "key picture every 1 s": ("-g 30", 0.40),
     "key picture every 10 s": ("-g 300", 1.15),
@@ -151,13 +150,12 @@ def measure_film(film: Path, folder: Path, with_network: bool) -> dict[str, dict
 def measure_films(films: dict[str, Path], folder: Path, with_network: bool) -> dict[str, Any]:
     """By film and path the medians of all rounds."""
     rounds = [{name: measure_film(film, folder, with_network) for name, film in films.items()} for _ in range(ROUNDS)]
-    return {
-        name: {
-            path: {key: statistics.median(each[name][path][key] for each in rounds) for key in measured}
-            for path, measured in paths.items()
-        }
-        for name, paths in rounds[0].items()
-    }
+    medians: dict[str, Any] = {}
+    for name, paths in rounds[0].items():
+        for path, measured in paths.items():
+            found = {key: statistics.median(each[name][path][key] for each in rounds) for key in measured}
+            medians.setdefault(name, {})[path] = found
+    return medians
 
 
 def measure_return(film: Path, memory: Path) -> list[float]:
@@ -197,7 +195,8 @@ def measure_storing(memory: Path) -> float:
 def measure(seconds: int) -> dict[str, Any]:
     """Everything that can be measured here; under "left_out" what cannot."""
     has_server = os.path.exists(RTSP_PYTHON) and not subprocess.call([RTSP_PYTHON, "-c", RTSP_SERVER], stderr=DEVNULL)
-    found: dict[str, Any] = {"film_s": seconds, "left_out": []}
+    missing = [] if has_server else ["network and return of a camera, for want of GStreamer's RTSP server"]
+    found: dict[str, Any] = {"film_s": seconds, "left_out": missing}
     with TemporaryDirectory(prefix="capture-") as name:
         folder = Path(name)
         films = {film: folder / f"{number}.mp4" for number, film in enumerate(FILMS)}
@@ -208,9 +207,7 @@ def measure(seconds: int) -> dict[str, Any]:
             if has_server:
                 found["return_s"] = measure_return(next(iter(films.values())), folder / "return")
         else:
-            found["left_out"].append("films and network: the command ffmpeg is not here")
-        if not has_server:
-            found["left_out"].append("network and return of a camera: GStreamer's RTSP server is not here")
+            found["left_out"].append("films, network and return of a camera, for want of the command ffmpeg")
         found["day"] = child(DAY, "camera", folder)
         found["store_us"] = statistics.median(measure_storing(folder / f"stored-{i}") for i in range(ROUNDS))
     return found
@@ -239,8 +236,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, default=16, help="length of a film")
     parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    found = measure(arguments.seconds)
+    found = measure((arguments := parser.parse_args()).seconds)
     if arguments.json:
         print(json.dumps(found, indent=1))
         return

@@ -16,7 +16,8 @@ from threading import Event
 from device.camera import Camera
 from device.film import Film
 from device.frame import AudioBlock, Frame
-from device.recorder import Recorded, record
+from device.recorder import record
+from device.state import Recorded
 from store.config import Capture, Sound
 from store.episodic import EpisodicStore
 from store.errors import CameraError

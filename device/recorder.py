@@ -9,13 +9,12 @@ from contextlib import suppress
 from threading import Event
 
 from device.camera import Camera
-from device.recording import DISK_FULL, Recorded, Recording, nothing
+from device.recording import DISK_FULL, Recording, nothing
+from device.state import Recorded
 from store.config import Capture, Sound
 from store.episodic import EpisodicStore
 from store.errors import CameraError, DiskFull
 from store.records import Keyframe
-
-__all__ = ["Recorded", "record", "why"]
 
 
 def record(

@@ -9,7 +9,7 @@ This file does not know which camera is read, nor when to read it.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2
 
@@ -18,6 +18,7 @@ from device.frame import AudioBlock, Frame
 from device.gate import NoveltyGate, is_covered
 from device.hearing import Hearing
 from device.room import Room
+from device.state import Recorded
 from store.config import Capture, Sound
 from store.episodic import PROCESS_KILLED, EpisodicStore
 from store.errors import DiskFull, UserError
@@ -30,24 +31,6 @@ SAME_START_S = 1.0
 COVERED_S = 5.0
 
 NO_PICTURE, LENS_COVERED, DISK_FULL = "no picture from the camera", "lens covered", "disk full"
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """How far a recording is. `session` is None before the first frame, `ended_because` until it has ended."""
-
-    session: Session | None = None
-    frames: int = 0
-    kept: int = 0
-    kept_bytes: int = 0
-    gaps: int = 0
-    last_at: float = 0.0
-    last_kept_at: float = 0.0
-    ended_because: str | None = None
-
-    @property
-    def duration_s(self) -> float:
-        return self.last_at - self.session.started_at if self.session else 0.0
 
 
 def nothing(*_: object) -> None:

@@ -23,9 +23,9 @@ from device.listener import Listener
 from device.notify import notify
 from device.reader import Reader
 from device.recorder import why
-from device.recording import DISK_FULL, LENS_COVERED, Recorded, Recording, nothing
+from device.recording import DISK_FULL, LENS_COVERED, Recording, nothing
 from device.room import Room
-from device.state import Rate, State, days_left
+from device.state import Rate, Recorded, State, days_left
 from store.config import CameraSettings, Config
 from store.episodic import EpisodicStore
 from store.errors import DiskFull

@@ -6,6 +6,8 @@ This file does not know how anything is recorded.
 from collections import deque
 from dataclasses import dataclass
 
+from store.records import Session
+
 RATE_S = 60.0
 DAY_S = 86_400.0
 TELLING_S = 60.0  # from so many recorded seconds on, it can be told how long the disk lasts
@@ -35,6 +37,24 @@ class State:
     warnings: tuple[str, ...]
     pid: int
     started_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """How far a recording is. `session` is None before the first frame, `ended_because` until it has ended."""
+
+    session: Session | None = None
+    frames: int = 0
+    kept: int = 0
+    kept_bytes: int = 0
+    gaps: int = 0
+    last_at: float = 0.0
+    last_kept_at: float = 0.0
+    ended_because: str | None = None
+
+    @property
+    def duration_s(self) -> float:
+        return self.last_at - self.session.started_at if self.session else 0.0
 
 
 class Rate:

@@ -8,7 +8,6 @@ One process records while others index and ask. This file knows the order of thi
 bytes) and leaves the how to the modules it opens. It does not know models, cameras or screens.
 """
 
-import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -18,42 +17,34 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import numpy as np
-
 from store.database import Database
 from store.disk import bytes_under, make_private_directory, writing
-from store.embeddings import Embeddings
+from store.embedded import EmbeddedLedger
 from store.errors import DiskFull, MemoryBusy, MemoryDamaged, NothingRecorded, UserError
-from store.index import RecallIndex
-from store.ledger import Ledger
 from store.lock import RecordingLock
 from store.packs import Packs
-from store.records import Coverage, Heard, Keyframe, Reduction, Sound, Span
-from store.spans import FIRST_ID, id_range, recorded, total_s, worn
+from store.records import Heard, Keyframe, Reduction, Sound
 from store.transcripts import UNHEARD, UNREAD
 
 PROCESS_KILLED = "process killed"
 # Whoever opens a memory holds the recording lock for the moment it mends; a starting recorder sits that out.
 LOCK_WAIT_S = 1.0
 COUNTED = ("sessions", "keyframes", "sounds", "gaps", "transcripts", "turns")
-CHECKPOINT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-class EpisodicStore(Ledger):
-    """A memory: the ledger of its rows, with the pictures and the embeddings that belong to them.
+class EpisodicStore(EmbeddedLedger):
+    """A memory: the ledger of its rows, with the pictures, sounds and embeddings that belong to them.
 
     Every method may raise DiskFull when it writes, and MemoryDamaged when the disk is not what it was.
     """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        super().__init__(Database(directory / "memory.db"))
+        super().__init__(Database(directory / "memory.db"), directory / "embeddings")
         self.packs = Packs(directory / "packs")
         self.small_packs, self._small_lock = Packs(directory / "small"), RecordingLock(directory / "small.lock")
         self.sound_packs = Packs(directory / "sounds")
         self._lock = RecordingLock(directory / "recording.lock")
-        self._embeddings: dict[str, Embeddings] = {}
-        self._indexes: dict[str, RecallIndex] = {}
 
     @classmethod
     def open(cls, directory: Path, *, create: bool = True) -> Self:
@@ -175,67 +166,6 @@ class EpisodicStore(Ledger):
 
     def _packs_of(self, keyframe: Keyframe) -> Packs:
         return self.small_packs if keyframe.reduced else self.packs
-
-    def coverage(self, checkpoint: str, span: Span | None = None) -> Coverage:
-        """How much of a span (all that is known, if None) was worn, seen, and embedded with this checkpoint."""
-        span = span or self.span() or Span(0.0, 0.0)
-        sessions, gaps = self.sessions(), self.gaps(span)
-        return Coverage(
-            span=span,
-            worn_s=total_s(worn(sessions, span)),
-            recorded_s=total_s(recorded(sessions, gaps, span)),
-            keyframes=self.count(span),
-            indexed=len(self.indexed_ids(checkpoint, span)),
-            gaps=tuple(gaps),
-        )
-
-    def unindexed(self, checkpoint: str, limit: int = 64) -> list[Keyframe]:
-        """Keyframes without an embedding: first those newer than every embedded one, then what was left out."""
-        indexed = self.embeddings(checkpoint).sorted_ids()
-        newest = int(indexed[-1]) if len(indexed) else FIRST_ID
-        missing = self.keyframe_ids(newest, limit)
-        if not missing and len(indexed) != self.count():
-            everything = np.array(self.keyframe_ids(), np.int64)
-            missing = np.setdiff1d(everything, indexed)[:limit].tolist()
-        return self.keyframes_by_id(missing)
-
-    def add_embeddings(self, checkpoint: str, ids: Sequence[int], recall: np.ndarray, compressed: np.ndarray) -> None:
-        """Keep recall (n, D) and compressed (n, C) of n keyframes as float16; ones already kept stay as they are.
-
-        ValueError: the shapes disagree with each other or with earlier ones, or a number does not fit.
-        """
-        self.embeddings(checkpoint).append(ids, recall, compressed)
-
-    def compressed(self, checkpoint: str, ids: Sequence[int]) -> np.ndarray:
-        """(n, C) float32 in the order asked. UserError for a keyframe without an embedding."""
-        return self.embeddings(checkpoint).compressed(ids)
-
-    def recall_of(self, checkpoint: str, ids: Sequence[int]) -> np.ndarray:
-        """(n, D) float32 in the order asked. UserError for a keyframe without an embedding."""
-        return self.embeddings(checkpoint).recall(ids)
-
-    def recall(
-        self, checkpoint: str, query: np.ndarray, limit: int, span: Span | None = None
-    ) -> list[tuple[int, float]]:
-        """Keyframe ids and their inner product with query (D,), best first."""
-        index = self._indexes.setdefault(checkpoint, RecallIndex(self.embeddings(checkpoint)))
-        return index.search(query, limit, span)
-
-    def indexed_ids(self, checkpoint: str, span: Span | None = None) -> list[int]:
-        """Keyframes with an embedding, in time order."""
-        ids = self.embeddings(checkpoint).sorted_ids()
-        first, behind = np.searchsorted(ids, id_range(span))
-        return [int(each) for each in ids[first:behind]]
-
-    def checkpoints(self) -> list[str]:
-        """The checkpoints that embeddings are kept of."""
-        return sorted(path.name for path in (self.directory / "embeddings").glob("*") if path.is_dir())
-
-    def embeddings(self, checkpoint: str) -> Embeddings:
-        """The rows of one checkpoint. UserError if the name cannot be a folder's."""
-        if CHECKPOINT_NAME.fullmatch(checkpoint) is None:
-            raise UserError(f"{checkpoint!r} cannot name a checkpoint.", "Use letters, digits, dots and dashes.")
-        return self._embeddings.setdefault(checkpoint, Embeddings(self.directory / "embeddings" / checkpoint))
 
     def status(self) -> dict[str, object]:
         """What is there, in plain values for JSON; times are UTC seconds or None."""

@@ -169,9 +169,12 @@ class Ledger(WordLedger):
         rows = self.database.rows(sql, (before_id,))
         return Keyframe(**rows[0]) if rows else None
 
-    def count(self, span: Span | None = None) -> int:
-        """How many keyframes."""
-        return int(self.database.value("SELECT count(*) FROM keyframes WHERE id >= ? AND id < ?", id_range(span)))
+    def count(self, span: Span | None = None, *, in_full: bool = False) -> int:
+        """How many keyframes, or how many of them were not reduced."""
+        only = "AND reduced = 0" if in_full else ""
+        return int(
+            self.database.value(f"SELECT count(*) FROM keyframes WHERE id >= ? AND id < ? {only}", id_range(span))
+        )
 
     def first_and_last(self) -> tuple[Keyframe, Keyframe] | None:
         """The oldest and the newest keyframe; None before any."""

@@ -14,7 +14,8 @@ import pytest
 import device.folder
 from device.film import Film
 from device.folder import FilmFolder, record_folder
-from device.recorder import Recorded, record
+from device.recorder import record
+from device.state import Recorded
 from store.config import Capture
 from store.episodic import EpisodicStore
 from store.errors import CameraError

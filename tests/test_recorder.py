@@ -18,7 +18,8 @@ import pytest
 
 from device.film import Film
 from device.frame import SAMPLE_RATE_HZ, AudioBlock, Frame
-from device.recorder import Recorded, record
+from device.recorder import record
+from device.state import Recorded
 from store.check import check
 from store.config import Capture, Sound
 from store.episodic import EpisodicStore

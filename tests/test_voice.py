@@ -2,15 +2,21 @@
 
 import shutil
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from device.frame import SAMPLE_RATE_HZ, AudioBlock
+from device.opus import decode
+from device.recorder import record
+from device.simulated.camera import SimulatedCamera
 from device.simulated.home import make_home
 from device.simulated.narrations import narrate, narrated
 from device.simulated.voice import BREATH_S, Voice, speak
 from device.simulated.wearer import Wearer
+from store.config import Capture, Sound
+from store.episodic import EpisodicStore
 from store.errors import UserError
 
 needs_espeak = pytest.mark.skipif(not shutil.which("espeak-ng"), reason="the command espeak-ng is not installed")
@@ -79,3 +85,22 @@ def test_without_espeak_a_person_is_told_what_to_install(monkeypatch: pytest.Mon
     with pytest.raises(UserError, match="espeak-ng, which is not installed") as refused:
         Voice([(1.0, WALLET)])
     assert "apt install espeak-ng" in refused.value.hint and "speak=1" in refused.value.hint
+
+
+@needs_espeak
+def test_what_the_wearer_says_is_in_the_memory_at_the_time_of_the_act(tmp_path: Path) -> None:
+    camera = SimulatedCamera(7, 0.25, 1.0, width_px=96, height_px=72, speak=True)
+    with EpisodicStore.open(tmp_path / "memory") as store:
+        record(store, camera, Capture(), sound=Sound())
+        sounds = store.sounds()
+        heard = np.concatenate([decode(store.sound_bytes(sound)) for sound in sounds])
+        began_at = store.sessions()[0].started_at
+    assert (sounds[0].started_at, sounds[-1].ended_at) == (began_at, pytest.approx(began_at + 15, abs=0.1))
+    spoken_s = np.flatnonzero(np.abs(heard) > 1000) / SAMPLE_RATE_HZ
+    wearer = Wearer(make_home(7), 15)
+    assert spoken_s[0] == pytest.approx(narrated(wearer)[0].start_s, abs=0.3)
+
+
+def test_a_voice_that_is_hurried_is_refused() -> None:
+    with pytest.raises(UserError, match="cannot be hurried: speed=5"):
+        SimulatedCamera(7, 1.0, 1.0, speed=5.0, speak=True)

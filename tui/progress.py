@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from assistant.checkpoints import Checkpoint
     from assistant.words import WrittenDown
     from device.camera import Camera
-    from device.recorder import Recorded
+    from device.state import Recorded
     from device.state import State
 
 
@@ -35,7 +35,8 @@ def watch_recording(
     sound: Sound | None = None,
 ) -> "Recorded":
     """Record one session, print what became of it, and hand it back. A failure, too, is told how far it came."""
-    from device.recorder import Recorded, record
+    from device.recorder import record
+from device.state import Recorded
 
     so_far = Recorded()
     try:
