@@ -47,7 +47,7 @@ def record(
         except BaseException as error:
             with suppress(DiskFull):  # opening the memory again ends the session at its last heartbeat
                 recording.end(why(error))
-            if progress:
+            if progress and recording.so_far.session:
                 progress(recording.so_far)
             raise
         recording.end(because)

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from assistant.checkpoints import Checkpoint
     from assistant.words import WrittenDown
     from device.camera import Camera
-    from device.state import Recorded
-    from device.state import State
+    from device.state import Recorded, State
 
 
 def watch_recording(
@@ -36,7 +35,7 @@ def watch_recording(
 ) -> "Recorded":
     """Record one session, print what became of it, and hand it back. A failure, too, is told how far it came."""
     from device.recorder import record
-from device.state import Recorded
+    from device.state import Recorded
 
     so_far = Recorded()
     try:
