@@ -26,13 +26,21 @@ def id_range(span: Span | None) -> tuple[int, int]:
 
 
 def moments_of(keyframes: Iterable[Keyframe]) -> list[Moment]:
-    """One session's keyframes, in time order, as moments of less than 30 s; the best keyframe is the middle one."""
+    """One session's keyframes, in time order, as moments of less than 30 s.
+
+    The best keyframe is the middle one, or of those that were not reduced the nearest to it.
+    """
     groups: list[list[Keyframe]] = []
     for keyframe in keyframes:
         if not groups or keyframe.captured_at - groups[-1][0].captured_at >= MOMENT_S:
             groups.append([])
         groups[-1].append(keyframe)
-    return [Moment(group[0].captured_at, group[-1].captured_at, group[len(group) // 2], len(group)) for group in groups]
+    return [Moment(group[0].captured_at, group[-1].captured_at, _best(group), len(group)) for group in groups]
+
+
+def _best(group: Sequence[Keyframe]) -> Keyframe:
+    middle = len(group) // 2
+    return group[min(range(len(group)), key=lambda i: (group[i].reduced, abs(i - middle)))]
 
 
 def session_span(session: Session) -> Span:

@@ -189,3 +189,12 @@ def test_a_sound_whose_bytes_are_not_what_they_were_is_named(store: EpisodicStor
     with pytest.raises(MemoryDamaged, match=f"Sound {sound_id}"):
         store.sound_bytes(store.sounds()[0])
     assert [problem.kind for problem in check(store).problems] == ["sound"]
+
+
+def test_a_moment_shows_the_picture_in_full_that_is_nearest_to_its_middle(
+    store: EpisodicStore, session: Session
+) -> None:
+    ids = [store.add_keyframe(session.id, START + n, 0, b"jpeg", 640, 480, 1.0).id for n in range(9)]
+    store.reduce_keyframes([Reduction(ids[n], b"small", 320, 240) for n in (0, 3, 4, 5, 8)])
+    (moment,) = store.moments()
+    assert (moment.keyframe.id, moment.keyframes) == (ids[2], 9)
