@@ -8,7 +8,6 @@ This file does not know what the recorder does about it.
 """
 
 import json
-import math
 import os
 import socket
 import time
@@ -25,6 +24,7 @@ from store.errors import UserError
 NAME = "recorder.sock"
 VERBS = ("status", *HOLDS, "resume")
 LONGEST_BYTES = 1000
+LONGEST_HOLD_S = 10 * 365 * 86_400.0
 PATIENCE_S = 1.0  # of the recorder with whoever asks
 ANSWER_S = 10.0  # of whoever asks with the recorder
 
@@ -60,7 +60,7 @@ def listening(directory: Path, answer: Answer) -> Iterator[None]:
     folder = os.open(directory, os.O_PATH | os.O_DIRECTORY)
     with socket.socket(socket.AF_UNIX) as listener:
         with suppress(FileNotFoundError):
-            os.unlink(NAME, dir_fd=folder)  # a dead recorder's: the lock proves that no other lives
+            _unlink(folder)  # a dead recorder's: the lock proves that no other lives
         os.fchmod(listener.fileno(), 0o600)
         listener.bind(_address(folder))
         listener.listen()
@@ -72,8 +72,8 @@ def listening(directory: Path, answer: Answer) -> Iterator[None]:
             with suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)
             thread.join(PATIENCE_S)
-            with suppress(FileNotFoundError):
-                os.unlink(NAME, dir_fd=folder)
+            with suppress(FileNotFoundError, UserError):
+                _unlink(folder)
             os.close(folder)
 
 
@@ -83,7 +83,21 @@ def _without_recorder(directory: Path, do: str, for_s: float | None) -> dict[str
     hold = hold_for(do, time.time(), for_s)
     with EpisodicStore.open(directory, create=False) as store:
         store.set_hold(hold)
+        if pid := store.recorder_pid():
+            raise UserError(
+                f"What records this memory (pid {pid}) does not listen.",
+                "It was noted, and a live camera's recorder follows within seconds; to be sure, stop that process.",
+            )
     return {"state": hold.reason if hold else None, "until": hold.until if hold else None, "running": False}
+
+
+def _unlink(folder: int) -> None:
+    try:
+        os.unlink(NAME, dir_fd=folder)
+    except OSError as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise UserError(f"{NAME} in the memory cannot be removed: {error.strerror}.", "Remove it yourself.") from error
 
 
 def _address(folder: int) -> str:
@@ -127,7 +141,7 @@ def _understood(text: bytes) -> tuple[str, float | None]:
     try:
         asked = json.loads(text)
         do, for_s = asked["do"], asked.get("for_s")
-        is_meant = do in VERBS and (for_s is None or 0 < float(for_s) < math.inf)
+        is_meant = do in VERBS and (for_s is None or 0 < float(for_s) <= LONGEST_HOLD_S)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         is_meant = False
     if not is_meant:

@@ -3,10 +3,13 @@
 This file does not know how it is asked for, nor what standing still means.
 """
 
+import time
+
 from store.episodic import EpisodicStore
 from store.errors import DiskFull
 from store.records import Hold
 
+LOOK_AGAIN_S = 1.0
 HOLDS = {"pause": "paused", "private": "private"}
 
 
@@ -20,7 +23,7 @@ class Holding:
 
     def __init__(self, store: EpisodicStore) -> None:
         self.is_kept = True
-        self._store, self._hold = store, store.hold()
+        self._store, self._hold, self._looked_s = store, store.hold(), time.monotonic()
 
     def change(self, hold: Hold | None) -> None:
         """In force on return; on disk as soon as there is room."""
@@ -28,7 +31,12 @@ class Holding:
         self._keep()
 
     def current(self, at: float) -> Hold | None:
-        """The hold in force at that moment, UTC seconds. One that has run out is forgotten."""
+        """The hold in force at that moment, UTC seconds. One that has run out is forgotten.
+
+        It is also looked for in the memory, for somebody whom the recorder did not hear.
+        """
+        if self.is_kept and time.monotonic() - self._looked_s >= LOOK_AGAIN_S:
+            self._hold, self._looked_s = self._store.hold(), time.monotonic()
         if self._hold and self._hold.until is not None and at >= self._hold.until:
             self.change(None)
         elif not self.is_kept:

@@ -3,6 +3,7 @@
 What each key means stands beside it here, and nowhere else. This file does not know what the settings do.
 """
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ from store.errors import UserError
 from store.settings import Document, key_of, setting, written
 
 GIB = 2**30
+SOUND_SOURCES = "camera|microphone(:.+)?|off"
+LEAST_CROP = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,9 @@ class Capture:
 class Sound:
     """[sound]: what is heard, and whether the sound itself is kept."""
 
-    source: str = setting("camera", 'the camera\'s own sound; or "microphone", "microphone:NAME", "off"')
+    source: str = setting(
+        "camera", 'the "camera"\'s own sound, "microphone", "microphone:NAME" or "off"', pattern=SOUND_SOURCES
+    )
     keep: bool = setting(False, "keep the sound after its words have been written down")
     bitrate_kbps: float = setting(24.0, "of the Opus files", unit="kbps", lowest=6.0, highest=256.0)
 
@@ -84,7 +89,11 @@ class CameraSettings:
         lowest=0.0,
         highest=1.0,
     )
-    sound: str = setting("", "what is heard with this camera, instead of [sound] source")
+    sound: str = setting(
+        "",
+        'in place of [sound] source: "camera", "microphone", "microphone:NAME" or "off"',
+        pattern=f"|{SOUND_SOURCES}",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +139,7 @@ def documented(config: Config) -> str:
     for name, section in [(each.name, getattr(config, each.name)) for each in fields(Config) if each.name != "cameras"]:
         lines += [f"[{name}]", *(_documented_line(each, getattr(section, each.name)) for each in fields(section)), ""]
     for name, camera in config.cameras.items() or [("NAME", CameraSettings())]:
-        lines.append(f'[cameras."{name}"]' if config.cameras else "# [cameras.NAME]")
+        lines.append(f"[cameras.{json.dumps(name, ensure_ascii=False)}]" if config.cameras else "# [cameras.NAME]")
         comment = "" if config.cameras else "# "
         lines += [comment + _documented_line(each, getattr(camera, each.name)) for each in fields(camera)]
         lines.append("")
@@ -151,7 +160,7 @@ def _cameras(document: Document, tables: object) -> dict[str, CameraSettings]:
             hint = 'Write where it is, such as uri = "usb:0".'
             raise document.mistake(f"cameras.{name}", "", f"the camera {name} has no uri", hint)
         left, top, right, bottom = camera.crop
-        if not (left < right and top < bottom):
+        if min(right - left, bottom - top) < LEAST_CROP:
             what, hint = f"crop = {list(camera.crop)} leaves nothing", "Give left < right and top < bottom."
             raise document.mistake(f"cameras.{name}", "crop", what, hint)
     return cameras

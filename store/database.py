@@ -8,8 +8,8 @@ what the rows mean (ledger.py does) nor what lies beside them.
 import os
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -106,12 +106,12 @@ class Database:
     Every method raises DiskFull, MemoryDamaged or MemoryBusy (locked for 30 s) when SQLite says so.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open the file, made with 0600 where absent, and bring its schema up to date.
+    def __init__(self, path: Path, while_changing: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+        """Open the file, made with 0600 where absent, and bring its schema up to date inside `while_changing()`.
 
         MemoryDamaged if it is no database or of a newer version, which is then left untouched.
         """
-        self.path = path
+        self.path, self._while_changing = path, while_changing
         self._turn = threading.RLock()
         with writing(path):
             os.close(open_private(path, os.O_RDWR))
@@ -186,7 +186,7 @@ class Database:
         """Apply what is missing; the version is read again inside, as another process may be doing the same."""
         if self.version == len(MIGRATIONS):
             return
-        with self.transaction():
+        with self._while_changing(), self.transaction():  # a recorder of the older version would stumble
             for migration in MIGRATIONS[self.version :]:
                 self._tables.executescript(migration)
             self._connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from store.errors import DiskFull
+from store.errors import DiskFull, MemoryDamaged
 
 UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO})
 
@@ -25,9 +25,12 @@ def disk_full(path: Path, reason: str) -> DiskFull:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn the OSErrors of a disk that cannot be written into DiskFull; all others pass."""
+    """Turn the OSErrors of a disk that cannot be written into DiskFull, of a folder that vanished into MemoryDamaged;
+    all others pass."""
     try:
         yield
+    except FileNotFoundError as error:
+        raise MemoryDamaged(f"{path} is gone, or its folder is.", "Is its disk mounted?") from error
     except OSError as error:
         if error.errno not in UNWRITABLE:
             raise

@@ -40,11 +40,12 @@ class EpisodicStore(EmbeddedLedger):
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        super().__init__(Database(directory / "memory.db"), directory / "embeddings")
+        self._lock = RecordingLock(directory / "recording.lock")
+        database = Database(directory / "memory.db", while_changing=partial(self._lock.held, LOCK_WAIT_S))
+        super().__init__(database, directory / "embeddings")
         self.packs = Packs(directory / "packs")
         self.small_packs, self._small_lock = Packs(directory / "small"), RecordingLock(directory / "small.lock")
         self.sound_packs = Packs(directory / "sounds")
-        self._lock = RecordingLock(directory / "recording.lock")
 
     @classmethod
     def open(cls, directory: Path, *, create: bool = True) -> Self:
@@ -52,6 +53,8 @@ class EpisodicStore(EmbeddedLedger):
 
         NothingRecorded: none is there and `create` is False. MemoryDamaged: it is of a newer version.
         """
+        if directory.is_symlink() and not directory.exists():
+            raise UserError(f"{directory} leads to {directory.readlink()}, where nothing is.", "Is its disk mounted?")
         if directory.exists() and not directory.is_dir():
             raise UserError(f"{directory} is not a folder.", "A memory is a folder: name another place.")
         if not create and not (directory / "memory.db").exists():
@@ -84,6 +87,10 @@ class EpisodicStore(EmbeddedLedger):
         with self._lock.held(LOCK_WAIT_S):
             self._mend()
             yield
+
+    def recorder_pid(self) -> int | None:
+        """The process that records now, None where none does."""
+        return self._lock.holder()
 
     def add_keyframe(
         self,

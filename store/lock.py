@@ -49,6 +49,10 @@ class RecordingLock:
         except MemoryBusy:
             return True
 
+    def holder(self) -> int | None:
+        """The process that holds the lock now; None where none does. 0 where it has not said who it is."""
+        return int(self.path.read_text() or 0) if self.is_taken() else None
+
     def _take(self, descriptor: int, deadline_s: float) -> None:
         while True:
             try:

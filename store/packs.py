@@ -46,6 +46,7 @@ class Packs:
         crc32 = zlib.crc32(content)
         record = HEADER.pack(MAGIC, row_id, len(content), crc32) + content
         with writing(self.directory):
+            self.directory.parent.stat()  # a memory that vanished is not begun anew
             make_private_directory(self.directory)
             pack = self._pack_with_room(len(record))
             descriptor = open_private(self.path(pack), os.O_RDWR | os.O_APPEND)

@@ -7,6 +7,7 @@ setting must not be a silent default. This file does not know which settings the
 """
 
 import difflib
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
@@ -27,9 +28,17 @@ def setting(
     lowest: float | None = None,
     highest: float | None = None,
     choices: Sequence[Any] = (),
+    pattern: str = "",
 ) -> Any:
     """A dataclass field with what is said about it in documentation and errors."""
-    metadata = {"about": about, "unit": unit, "lowest": lowest, "highest": highest, "choices": choices}
+    metadata = {
+        "about": about,
+        "unit": unit,
+        "lowest": lowest,
+        "highest": highest,
+        "choices": choices,
+        "pattern": pattern,
+    }
     return field(default=default, metadata=metadata)
 
 
@@ -46,8 +55,8 @@ def written(each: Field[Any], value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return f'"{value}"'
-    return str(list(value)) if isinstance(value, tuple) else f"{value:g}"
+        return json.dumps(value, ensure_ascii=False)  # TOML escapes as JSON does
+    return repr(list(value) if isinstance(value, tuple) else value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +120,8 @@ class Document:
         if told["choices"] and value not in told["choices"]:
             listed = ", ".join(written(each, choice) for choice in told["choices"])
             raise self.mistake(section, key, f"{key} = {given!r} is none of the choices", f"Choose from {listed}.")
+        if told["pattern"] and not re.fullmatch(told["pattern"], value):
+            raise self.mistake(section, key, f"{key} = {given!r} is not understood", f"It is {told['about']}.")
         if told["lowest"] is None:
             return
         parts = value if isinstance(value, tuple) else (value,)

@@ -304,6 +304,23 @@ def test_a_pause_without_a_recorder_waits_for_the_next_one(recorded: Whereabouts
     assert "goes on" in recorded("resume").stdout
     assert json.loads(recorded("status", "--json").stdout)["hold"] is None
     assert_ends(recorded("pause", "soon"), 2, "'soon' is not understood", "30m")
+    assert_ends(recorded("pause", "0.1s"), 2, "held for 0.1s", "1s")
+    assert_ends(recorded("private", "99999999d"), 2, "held for 99999999d", "3650d")
+
+
+def test_nobody_reading_what_it_says_does_not_end_a_recording(tmp_path: Path) -> None:
+    camera = "sim://home?seed=7&minutes=5&width=96&height=72&speed=1"
+    command = [*COMMAND, "--memory", str(tmp_path / "memory"), "record", camera]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as recorder:
+        assert recorder.stderr and recorder.stderr.readline()
+        recorder.stderr.close()
+        deadline_s = time.monotonic() + 60
+        while _keyframes(tmp_path / "memory") < 3 and time.monotonic() < deadline_s:
+            time.sleep(0.2)
+        recorder.send_signal(signal.SIGHUP)  # the terminal is closed
+        assert recorder.wait(20) == 0
+    with EpisodicStore.open(tmp_path / "memory") as store:
+        assert store.count() >= 3 and store.sessions()[-1].ended_because == "stopped"
 
 
 def test_cameras_are_listed_with_the_command_that_uses_them(whereabouts: Whereabouts, tmp_path: Path) -> None:
@@ -317,11 +334,14 @@ def test_cameras_are_listed_with_the_command_that_uses_them(whereabouts: Whereab
 
 def test_the_settings_are_shown_as_a_file_that_reads_back(whereabouts: Whereabouts, tmp_path: Path) -> None:
     config = tmp_path / "config" / "whereabouts" / "config.toml"
-    config.write_text('[capture]\nfps = "2 fps"\n[cameras."left eye"]\nuri = "usb:0"\ncrop = [0, 0, 0.5, 1]\n')
+    config.write_text(
+        "[capture]\nnovelty_threshold = 0.123456789\n"
+        '[cameras."left \\"eye\\""]\nuri = "rtsp://u:p\\\\x@h/é"\ncrop = [0, 0, 0.5, 1]\n'
+    )
     before = load_config(config)
     config.write_text(whereabouts("config", "show").stdout)
     assert load_config(config) == before
-    assert "left eye" in whereabouts("config", "check").stdout
+    assert 'left "eye"' in whereabouts("config", "check").stdout
     config.write_text("[disk]\nreserv = 3\n")
     assert_ends(whereabouts("config", "check"), 2, "line 2: unknown key", "reserve")
 

@@ -72,6 +72,8 @@ def test_a_quantity_that_is_said_is_read_back(unit: str, count: int):
         ('[cameras.a]\nuri = "usb:0"\n[cameras.b]\nuri = "usb:1"\nrotation = 45\n', "line 5: rotation = 45", "90"),
         ('[cameras.a]\nuri = "usb:0"\ncrop = [0.5, 0, 0.5, 1]\n', "line 3: crop", "left < right"),
         ('[cameras.a]\nuri = "usb:0"\ncrop = [0, 0, 1]\n', "crop = .* wrong type", "0.0, 0.0, 1.0, 1.0"),
+        ('[sound]\nsource = "mircophone"\n', "line 2: source = 'mircophone' is not understood", "microphone:NAME"),
+        ('[cameras.a]\nuri = "usb:0"\nsound = "trumpet"\n', "line 3: sound = 'trumpet'", "microphone"),
         ("[cameras.a]\n", "line 1: the camera a has no uri", "usb:0"),
         ("cameras = 3\n", "cameras = 3 is not a section", r"\[cameras.NAME\]"),
         ("[capture]\njpeg_quality = true\n", "jpeg_quality = True", "90"),

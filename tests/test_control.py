@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+import device.holding
 from device.control import listening, request
+from device.holding import Holding
 from store.episodic import EpisodicStore
 from store.errors import NothingRecorded, UserError
 from store.records import Hold
@@ -167,3 +169,36 @@ def test_no_descriptor_is_left_open(memory: Path) -> None:
         with listening(memory, Asked().answer):
             request(memory, "status")
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_recorder_that_cannot_be_heard_is_not_taken_for_none(memory: Path) -> None:
+    with EpisodicStore.open(memory) as store, store.hold_for_recording():
+        with pytest.raises(UserError, match=rf"pid {os.getpid()}\) does not listen") as refused:
+            request(memory, "private")
+        assert "stop that process" in refused.value.hint
+        holding = Holding(store)
+        assert holding.current(time.time()) is not None  # what was noted is in force all the same
+
+
+def test_a_hold_that_is_only_in_the_memory_is_found_there(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device.holding, "LOOK_AGAIN_S", 0.0)
+    with EpisodicStore.open(memory) as store, EpisodicStore.open(memory) as other:
+        holding = Holding(store)
+        assert holding.current(5.0) is None
+        other.set_hold(Hold("private", 5.0, None))
+        assert holding.current(6.0) == Hold("private", 5.0, None)
+        other.set_hold(None)
+        assert holding.current(7.0) is None
+
+
+@pytest.mark.parametrize("for_s", [1e308, 11 * 365 * 86_400.0])
+def test_nothing_is_held_for_longer_than_a_life(memory: Path, asked: Asked, for_s: float) -> None:
+    with pytest.raises(UserError, match="does not understand"):
+        request(memory, "pause", for_s)
+    assert asked.calls == []
+
+
+def test_something_else_in_the_sockets_place_is_named(memory: Path) -> None:
+    (memory / "recorder.sock").mkdir()
+    with pytest.raises(UserError, match="recorder.sock in the memory cannot be removed"), listening(memory, dict):
+        pass

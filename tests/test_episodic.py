@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import stat
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from store.episodic import EpisodicStore
-from store.errors import MemoryDamaged, NothingRecorded, UserError
+from store.errors import MemoryBusy, MemoryDamaged, NothingRecorded, UserError
 from store.records import Hold, Span
 
 START = 1_700_000_000.0
@@ -105,6 +106,29 @@ def test_a_damaged_picture_is_named(store: EpisodicStore):
     pack.write_bytes(pack.read_bytes().replace(b"picture", b"pictures"))
     with pytest.raises(MemoryDamaged, match=str(keyframe_id)):
         store.jpeg(keyframe)
+
+
+def test_a_memory_on_a_disk_that_is_not_there_is_not_begun_anew(tmp_path: Path):
+    (tmp_path / "link").symlink_to(tmp_path / "disk" / "memory")
+    with pytest.raises(UserError, match="where nothing is") as refused:
+        EpisodicStore.open(tmp_path / "link")
+    assert "mounted" in refused.value.hint
+    with EpisodicStore.open(tmp_path / "memory") as vanishing:
+        session = vanishing.begin_session("camera", START, 0, 1.0)
+        shutil.rmtree(tmp_path / "memory")
+        with pytest.raises(MemoryDamaged, match="is gone"):
+            vanishing.add_keyframe(session.id, START, 0, b"jpeg", 64, 48, 1.0)
+    assert not (tmp_path / "memory").exists()
+
+
+def test_a_memory_is_not_changed_under_a_recorder_of_an_older_version(tmp_path: Path):
+    EpisodicStore.open(tmp_path).close()
+    old = EpisodicStore.open(tmp_path)
+    old.database.execute("PRAGMA user_version = 1")
+    with old.hold_for_recording(), pytest.raises(MemoryBusy, match="is being recorded"):
+        EpisodicStore.open(tmp_path)
+    assert old.database.version == 1
+    old.close()
 
 
 def test_every_row_comes_back_as_it_was_given(store: EpisodicStore):

@@ -5,14 +5,16 @@ where a model is asked. This file does not know how anything is recorded, found,
 """
 
 import os
+import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from assistant.asking import asks_for_words
-from store.config import load_config, memory_directory
+from assistant.asking import Kind, asks_for_words
+from store.config import Config, load_config, memory_directory
 from store.disk import writing
 from store.episodic import EpisodicStore
 from store.errors import CheckpointError, MemoryDamaged, UserError
@@ -28,6 +30,7 @@ from tui.recording import cameras, import_films, pause, private, record, resume
 from tui.workbench import evaluate, questions, train
 
 FOLLOW_EVERY_S = 5.0
+PATIENCE_S = 60.0  # of who asks about words that are not written down yet
 
 
 def main() -> None:
@@ -91,8 +94,8 @@ def ask(memory: Path, question: str, since: str | None, until: str | None, as_js
         config, span = load_config(), asked_span(store, since, until)
         checkpoint = watch_loading(config.model.checkpoint)
         watch_indexing(store, checkpoint)
-        if asks_for_words(question):
-            watch_words(store, config)
+        if kind := asks_for_words(question):
+            _write_down(store, config, kind)
         from assistant.answer import ask as ask_memory
 
         console = screen(quiet=as_json)
@@ -200,6 +203,16 @@ def check(memory: Path) -> None:
 
 for command in (record, import_films, cameras, pause, private, resume, service, config, train, questions, evaluate):
     cli.add_command(command)
+
+
+def _write_down(store: EpisodicStore, config: Config, kind: Kind) -> None:
+    """The words that are asked for, as far as can be waited for: a recorder may add to them all the time."""
+    speech, scene_text = kind != "read", kind != "heard"
+    wanted = replace(
+        config.words, speech=config.words.speech and speech, scene_text=config.words.scene_text and scene_text
+    )
+    end_s = time.monotonic() + PATIENCE_S
+    watch_words(store, replace(config, words=wanted), lambda: time.monotonic() > end_s)
 
 
 def _recorder(memory: Path) -> dict[str, Any] | None:

@@ -55,9 +55,15 @@ def config() -> None:
 
 @config.command()
 def check() -> None:
-    """Read config.toml and say what is wrong with it."""
+    """Read config.toml and say what is wrong with it, and whether the models it names are there."""
+    from assistant.checkpoints import describe
+    from assistant.transcription import open_engine
+
     path = config_path()
     found = load_config()
+    describe(found.model.checkpoint)
+    if found.words.whisper:
+        open_engine(found.words)
     if not path.exists():
         click.echo(f"{path} is not there: everything has its default.")
     else:

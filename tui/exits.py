@@ -56,7 +56,8 @@ def _fail(error: Exception, *, debug: bool) -> NoReturn:
 
 @contextmanager
 def stopping() -> Iterator[Event]:
-    """Inside the block Ctrl-C and SIGTERM set the event instead of ending the program; a second one ends it."""
+    """Inside the block Ctrl-C, SIGTERM and a closed terminal set the event instead of ending the program; the second
+    time they end it."""
     stop = Event()
 
     def ask_to_stop(number: int, frame: FrameType | None) -> None:
@@ -64,7 +65,7 @@ def stopping() -> Iterator[Event]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
-    before = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield stop
     finally:

@@ -117,16 +117,18 @@ def resume(memory: Path) -> None:
 
 
 def _hold(memory: Path, do: str, duration: str | None) -> None:
-    from device.control import request
+    from device.control import LONGEST_HOLD_S, request
 
     for_s = None if duration is None else read_quantity(duration, "s")
-    if for_s == 0:
-        raise UserError(f"{duration} is no time at all.", "Give a duration such as 30m, or none.")
+    if for_s is not None and not 1 <= for_s <= LONGEST_HOLD_S:
+        raise UserError(f"Nothing can be held for {duration}.", "Give a duration from 1s to 3650d, or none.")
     EpisodicStore.open(memory, create=False).close()  # says so where there is no memory
     state = request(memory, do, for_s)
     length = f" for {say_duration(for_s)}" if for_s else " until you run: whereabouts resume" if do != "resume" else ""
     nobody = "" if state["running"] else " No recorder is running; the next one will know."
     click.echo(f"{HELD[do]}{length}.{nobody}")
+    for warning in state.get("warnings", ()):
+        click.echo(warning, err=True)
 
 
 def _config(fps: float | None) -> Config:

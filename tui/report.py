@@ -64,7 +64,7 @@ def _say_recorder(status: dict[str, Any]) -> str:
     if status["recorder"]:
         return say_state(status["recorder"])
     held = f"; the next one starts {status['hold']['reason']}" if status["hold"] else ""
-    return "recording a film" if status["recording"] else f"not running{held}"
+    return "records a film, or does not answer" if status["recording"] else f"not running{held}"
 
 
 def say_state(state: dict[str, Any]) -> str:
@@ -82,7 +82,9 @@ def say_state(state: dict[str, Any]) -> str:
 
 
 def _local(at: float) -> str:
-    return f"{datetime.fromtimestamp(at):%H:%M:%S}"
+    """A time of today by this machine's clock, or another day's with its date."""
+    moment = datetime.fromtimestamp(at)
+    return f"{moment:%H:%M:%S}" if moment.date() == datetime.now().date() else f"{moment:%Y-%m-%d %H:%M}"
 
 
 def say_cameras(

@@ -175,7 +175,8 @@ def _ask(checkpoint: Checkpoint, needle: Needle, pool: Footage, day: np.ndarray,
 
     def look(chosen: Sequence[int]) -> Seen:
         shown = [prompt.Shown(clock(int(places[i]), len(day))) for i in chosen]
-        return see(checkpoint, [pool.picture(int(rows[i])) for i in chosen], shown)
+        pictures = [pool.picture(int(rows[i])) for i in chosen]
+        return see(checkpoint, pictures, shown, [pictures])
 
     compressed = torch.from_numpy(pool.compressed[rows])
     selected, said = 0, ""
