@@ -8,8 +8,10 @@ This file does not know how films are decoded.
 """
 
 import os
+import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -21,12 +23,13 @@ from device.state import Recorded
 from store.config import Capture, Sound
 from store.episodic import EpisodicStore
 from store.errors import CameraError
-from store.records import Keyframe
+from store.records import Keyframe, Session
 
 SUFFIXES = {".3gp", ".avi", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ts", ".webm"}
 POLL_S = 1.0
 SETTLED_S = 3.0
 SAME_START_S = 1.0
+SAME_PICTURE_S = 0.001
 
 State = tuple[int, int]  # size in bytes, time of change in ns
 
@@ -81,7 +84,8 @@ class FilmFolder:
                         status = path.stat()
                     except OSError:  # gone since the folder was listed
                         continue
-                    yield path, (status.st_size, status.st_mtime_ns)
+                    if stat.S_ISREG(status.st_mode):  # a pipe would be waited for
+                        yield path, (status.st_size, status.st_mtime_ns)
 
     def _in_order(self, paths: list[Path]) -> list[Path]:
         """Those that open, in the order in which they were taken."""
@@ -126,30 +130,51 @@ def record_folder(
 
 def _missing(store: EpisodicStore, film: Film) -> Camera | None:
     """What of this film the memory does not hold: all of it, the rest of it, or nothing."""
-    began_at = film.started_at.timestamp() - SAME_START_S
-    until_at = film.started_at.timestamp() + (film.length_s or 0.0) + SAME_START_S
-    held = [s for s in store.sessions() if s.source == film.source and began_at < s.started_at < until_at]
+    of_path = [session for session in store.sessions() if session.source == film.source]
+    moved_s = _moved_s(film, of_path)
+    began_at = film.started_at.timestamp() - moved_s - SAME_START_S
+    until_at = began_at + (film.length_s or 0.0) + 2 * SAME_START_S
+    held = [session for session in of_path if began_at < session.started_at < until_at]
     if not held:
         return film
     last = max(held, key=lambda session: session.started_at)
     if last.ended_because == "end of film" or last.ended_at is None:
         return None
-    return Rest(film, last.ended_at)
+    return Rest(film, last.ended_at, moved_s)
+
+
+def _moved_s(film: Film, of_path: Sequence[Session]) -> float:
+    """How much later this film says it began than when it was recorded half copied.
+
+    A film that does not say when it was taken is dated by its file, whose time copying moves. One that ended early has
+    told how long it would be, and by that it is known again.
+    """
+    early = f"of {film.length_s or 0.0:.1f} s of {film.source} could be read"
+    cut_short = [session for session in of_path if early in (session.ended_because or "")]
+    return film.started_at.timestamp() - cut_short[0].started_at if cut_short else 0.0
 
 
 class Rest:
-    """A film behind `after` (UTC seconds), where an earlier recording of it ended. Implements device.camera.Camera."""
+    """A film behind `after`, where an earlier recording of it ended; it began `moved_s` before what it now says.
 
-    def __init__(self, film: Film, after: float) -> None:
+    Implements device.camera.Camera.
+    """
+
+    def __init__(self, film: Film, after: float, moved_s: float) -> None:
+        """`after` in UTC seconds, of the film as it was recorded."""
         self.source, self.length_s, self.live, self.shape = film.source, film.length_s, film.live, film.shape
-        self._film, self._after = film, after
+        self._film, self._after, self._moved_s = film, after + SAME_PICTURE_S, moved_s
 
     def frames(self, on_sound: Callable[[AudioBlock], None] | None = None) -> Iterator[Frame]:
         def hear(block: AudioBlock) -> None:
+            block = replace(block, captured_at=block.captured_at - self._moved_s)
             if on_sound and block.captured_at > self._after:
                 on_sound(block)
 
-        return (frame for frame in self._film.frames(on_sound and hear) if frame.captured_at > self._after)
+        for frame in self._film.frames(on_sound and hear):
+            frame = replace(frame, captured_at=frame.captured_at - self._moved_s)
+            if frame.captured_at > self._after:
+                yield frame
 
     def close(self) -> None:
         self._film.close()

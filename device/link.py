@@ -1,20 +1,24 @@
 """Link: the way to a live camera, made again for ever when it breaks.
 
 An address that does not answer is tried again soon, and then less soon; a camera that says nothing for long is killed
-with the process it hangs in. This file does not know what becomes of the frames.
+with the process it hangs in. Silence is only what was listened to: a recorder that stood still heard nothing.
+
+This file does not know what becomes of the frames.
 """
 
+import os
 import time
 
 from device.frame import AudioBlock, Frame
 from device.reader import Reader
 from store.errors import CameraError
 
-UNPLUGGED, STALLED = "camera unplugged", "camera stalled"
+UNPLUGGED, STALLED, DIED = "camera unplugged", "camera stalled", "camera process died"
 STALLED_S = 20.0
 STALLED_TICKS = 3
 ALMOST = 0.9  # of that: an error after so long a silence is only how a stall ends
 FIRST_RETRY_S, LAST_RETRY_S = 0.2, 2.0
+DYING_S = 0.1  # a process that dies closes its pipe a little before it is gone
 
 
 class Link:
@@ -25,20 +29,19 @@ class Link:
         self._patience_s = max(STALLED_S, STALLED_TICKS / wanted_fps)
         self._is_open = False
         self._pause_s = FIRST_RETRY_S
-        self._retry_due_s, self._last_seen_s = 0.0, 0.0
+        self._retry_due_s, self._silent_s = 0.0, 0.0
 
     def next(self, timeout_s: float) -> Frame | AudioBlock | None:
         """What came within `timeout_s`. UserError and EOFError are those of Reader.next."""
         if not self._is_open and not self._open(timeout_s):
             return None
         try:
-            item = self.reader.next(timeout_s)
+            item = self._listen(timeout_s)
         except CameraError as error:
-            self._break(STALLED if self._silent_s > ALMOST * self._patience_s else UNPLUGGED, error.message)
+            self._break(self._why(), error.message)
             return None
         if isinstance(item, Frame):
-            self.trouble, self.problem, self._pause_s = "", "", FIRST_RETRY_S
-            self._last_seen_s = time.monotonic()
+            self.trouble, self.problem, self._pause_s, self._silent_s = "", "", FIRST_RETRY_S, 0.0
         elif self._silent_s > self._patience_s:
             self.reader.close()
             self._break(STALLED, f"No picture came for {self._patience_s:g} s.")
@@ -49,9 +52,18 @@ class Link:
         self.reader.close()
         self._is_open, self._retry_due_s, self.trouble, self.problem = False, 0.0, "", ""
 
-    @property
-    def _silent_s(self) -> float:
-        return time.monotonic() - self._last_seen_s
+    def _listen(self, timeout_s: float) -> Frame | AudioBlock | None:
+        began_s = time.monotonic()
+        try:
+            return self.reader.next(timeout_s)
+        finally:
+            self._silent_s += min(time.monotonic() - began_s, timeout_s)
+
+    def _why(self) -> str:
+        """What it means that the camera broke off just now."""
+        if self.reader.pid is not None and _ends(self.reader.pid):
+            return DIED
+        return STALLED if self._silent_s > ALMOST * self._patience_s else UNPLUGGED
 
     def _open(self, timeout_s: float) -> bool:
         wait_s = self._retry_due_s - time.monotonic()
@@ -59,10 +71,23 @@ class Link:
             time.sleep(min(wait_s, timeout_s))
             return False
         self.reader.open()
-        self._is_open, self._last_seen_s = True, time.monotonic()
+        self._is_open, self._silent_s = True, 0.0
         return True
 
     def _break(self, trouble: str, problem: str) -> None:
         self.trouble, self.problem, self._is_open = trouble, problem, False
         self._retry_due_s = time.monotonic() + self._pause_s
         self._pause_s = min(2 * self._pause_s, LAST_RETRY_S)
+
+
+def _ends(pid: int) -> bool:
+    """Whether this child has ended, or does within a moment; whoever started it reaps it."""
+    deadline_s = time.monotonic() + DYING_S
+    try:
+        while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            if time.monotonic() > deadline_s:
+                return False
+            time.sleep(DYING_S / 10)
+    except ChildProcessError:  # where nobody asked to be told of children they are reaped at once
+        pass
+    return True

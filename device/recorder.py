@@ -13,7 +13,7 @@ from device.recording import DISK_FULL, Recording, nothing
 from device.state import Recorded
 from store.config import Capture, Sound
 from store.episodic import EpisodicStore
-from store.errors import CameraError, DiskFull
+from store.errors import CameraError, DiskFull, MemoryDamaged
 from store.records import Keyframe
 
 
@@ -30,7 +30,7 @@ def record(
 
     With `sound` whose source is "camera" the camera's own sound is kept, too. Raises MemoryBusy where another recorder
     holds the memory, UserError where this film is already in it, CameraError and DiskFull after ending the session:
-    what was committed before stays.
+    what was committed before stays; MemoryDamaged where the memory is gone.
     """
     with store.hold_for_recording():
         recording = Recording(store, camera.source, settings, sound, on_keyframe=on_keyframe or nothing)
@@ -45,7 +45,7 @@ def record(
                 if progress:
                     progress(recording.so_far)
         except BaseException as error:
-            with suppress(DiskFull):  # opening the memory again ends the session at its last heartbeat
+            with suppress(DiskFull, MemoryDamaged):  # opening the memory again ends the session at its last heartbeat
                 recording.end(why(error))
             if progress and recording.so_far.session:
                 progress(recording.so_far)

@@ -21,14 +21,12 @@ from device.room import Room
 from device.state import Recorded
 from store.config import Capture, Sound
 from store.episodic import PROCESS_KILLED, EpisodicStore
-from store.errors import DiskFull, UserError
+from store.errors import DiskFull, MemoryDamaged, UserError
 from store.records import Keyframe, Session, local_time
 
-HEARTBEAT_S = 5.0
-GAP_S = 5.0
-GAP_TICKS = 3
+HEARTBEAT_S, COVERED_S = 5.0, 5.0
+GAP_S, GAP_TICKS = 5.0, 3
 SAME_START_S = 1.0
-COVERED_S = 5.0
 
 NO_PICTURE, LENS_COVERED, DISK_FULL = "no picture from the camera", "lens covered", "disk full"
 
@@ -40,8 +38,8 @@ def nothing(*_: object) -> None:
 class Recording:
     """One session of `source`; `so_far` says how far it is, `lapsed` why nothing is recorded now ("" while it is).
 
-    With a `room` a full disk is a lapse, without one it is raised. `on_commit` is called when the disk holds a sign
-    of life: a keyframe, or why there is none.
+    With a `room` a full disk is a lapse, without one it is raised; a memory that is gone is MemoryDamaged. A silence
+    longer than `gap_s` is a gap. `on_commit` is called when the disk holds a sign of life: a keyframe, or why none.
     """
 
     def __init__(
@@ -61,7 +59,7 @@ class Recording:
         self._store, self._settings, self._room = store, settings, room
         self._hearing = Hearing(store, sound or Sound())
         self._reopen_within_s, self._on_keyframe, self._on_commit = reopen_within_s, on_keyframe, on_commit
-        self._gap_s = max(GAP_TICKS / settings.fps, GAP_S)
+        self.gap_s = max(GAP_TICKS / settings.fps, GAP_S)
         self._account: Account | None = None
         self._covered_since: float | None = None
         self._beaten_at, self._zone_offset_s = 0.0, 0
@@ -77,25 +75,30 @@ class Recording:
         """Of pictures and sound, since this recorder began."""
         return self.so_far.kept_bytes + self._hearing.kept_bytes
 
+    def require_memory(self) -> None:
+        """MemoryDamaged where it was deleted, moved or unmounted meanwhile."""
+        if not (self._store.directory / "memory.db").exists():
+            raise MemoryDamaged(f"The memory {self._store.directory} is gone.", "Is its disk mounted?")
+
     def take(self, frame: Frame) -> None:
         """One frame from the camera: into the session, past the gate, into the store."""
         at = frame.captured_at
         if self._room and not self._room.is_left(at):
             self.lapse(DISK_FULL, at)
             return
-        with self._standing_still_where_full(at):
+        with self._writing(at):
             self._take(frame)
 
     def hear(self, block: AudioBlock) -> None:
         """One block of sound. Before the first frame there is no session yet that it could belong to."""
         if self.so_far.session and self.lapsed != DISK_FULL:
-            with self._standing_still_where_full(self.until):
+            with self._writing(self.until):
                 self._hearing.add(self.so_far.session.id, self._zone_offset_s, block)
 
     def flush_sound(self) -> None:
         """Keep what was heard up to now, because it will not go on."""
         if self.so_far.session:
-            with self._standing_still_where_full(self.until):
+            with self._writing(self.until):
                 self._hearing.flush(self.so_far.session.id, self._zone_offset_s)
 
     def lapse(self, reason: str, at: float) -> None:
@@ -148,7 +151,7 @@ class Recording:
         self._refuse_twice(frame.captured_at)
         at = frame.captured_at
         session = self._store.begin_session(self.source, at, frame.zone_offset_s, self._settings.fps)
-        return self._go_on_with(session, at)
+        return self._go_on_with(session, at, at)
 
     def _reopen(self, at: float) -> Account | None:
         """Go on with the session of a recorder that was killed a moment ago; what it missed is a gap."""
@@ -158,14 +161,14 @@ class Recording:
         if not 0 <= at - newest.ended_at <= self._reopen_within_s:
             return None
         self._store.reopen_session(newest.id)
-        account = self._go_on_with(newest, newest.ended_at)
+        account = self._go_on_with(newest, newest.ended_at, at)
         account.lapse(PROCESS_KILLED, at, over=True)
         return account
 
-    def _go_on_with(self, session: Session, until: float) -> Account:
+    def _go_on_with(self, session: Session, until: float, at: float) -> Account:
         self._account = Account(self._store, session.id, until)
         self._beaten_at = until
-        self.so_far = replace(self.so_far, session=session, last_at=until)
+        self.so_far = replace(self.so_far, session=session, began_at=at, last_at=at)
         return self._account
 
     def _refuse_twice(self, started_at: float) -> None:
@@ -183,7 +186,7 @@ class Recording:
             account.lapse(self.lapsed, at, over=True)
             self.lapsed = ""
             self._forget_the_last_picture()
-        elif at - account.until > self._gap_s:
+        elif at - account.until > self.gap_s:
             account.lapse(NO_PICTURE, at, over=True)
 
     def _endure_covered(self, account: Account, at: float) -> None:
@@ -222,8 +225,10 @@ class Recording:
                 self._on_commit()
 
     @contextmanager
-    def _standing_still_where_full(self, at: float) -> Iterator[None]:
+    def _writing(self, at: float) -> Iterator[None]:
+        """Where the disk is full recording stands still; where the memory is gone it ends."""
         try:
+            self.require_memory()
             yield
         except DiskFull:
             if self._room is None:

@@ -10,7 +10,7 @@ This file does not know how signals arrive, how a camera is read or found again,
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
 from threading import Event
 
@@ -24,11 +24,11 @@ from device.notify import notify
 from device.reader import Reader
 from device.recorder import why
 from device.recording import DISK_FULL, LENS_COVERED, Recording, nothing
-from device.room import Room
+from device.room import LOOK_EVERY_S, Room
 from device.state import Rate, Recorded, State, days_left
 from store.config import CameraSettings, Config
 from store.episodic import EpisodicStore
-from store.errors import DiskFull
+from store.errors import DiskFull, MemoryDamaged
 from store.records import Hold
 
 RECORDING, WAITING, SUSPENDED = "recording", "waiting for camera", "suspended"
@@ -64,8 +64,8 @@ class Service:
             store, "", config.capture, sound, self._room, reopen_within_s=REOPEN_S, on_commit=self._live
         )
         self._rate, self._lag_s, self._recorded_s = Rate(self._started_at), 0.0, 0.0
-        self._standing = self._held = ""  # why it stands still, and why it did until the next picture
-        self._has_seen = False
+        self._standing, self._is_waiting = "", True  # why it stands still; for a first picture, also after that
+        self._read_at = float("inf")  # the clock, in the turn before
         self._lived_s, self._told_s, self._told = 0.0, 0.0, Event()
         self._told.set()
         self.state = self._describe(WAITING, self._started_at)
@@ -73,21 +73,13 @@ class Service:
     def run(self) -> Recorded:
         """Record until `stop`, or to the end of a camera that has one.
 
-        Raises MemoryBusy where another recorder holds the memory, and UserError for an address not understood.
+        Raises MemoryBusy where another recorder holds the memory, MemoryDamaged where the memory goes away, and
+        UserError for an address not understood.
         """
-        because = "stopped"
-        with self._store.hold_for_recording(), listening(self._store.directory, self.answer):
-            notify("READY=1")
-            try:
-                while not self._stop.is_set():
-                    self._step()
-            except EOFError:
-                because = "camera ended"
-            except BaseException as error:
-                because = why(error)
-                raise
-            finally:
-                self._finish(because)
+        with ExitStack() as held:
+            if self._hold_memory(held):
+                held.enter_context(listening(self._store.directory, self.answer))
+                self._record_on()
         return self._recording.so_far
 
     def answer(self, do: str, for_s: float | None) -> dict[str, object]:
@@ -98,8 +90,36 @@ class Service:
             self._told.wait(OBEY_S)  # from then on no picture is kept that was not meant to be
         return asdict(self.state)
 
+    def _hold_memory(self, held: ExitStack) -> bool:
+        """Be the one recorder, as soon as the disk has room for that; False where `stop` came before."""
+        while not self._stop.is_set():
+            try:
+                held.enter_context(self._store.hold_for_recording())
+                return True
+            except DiskFull:
+                notify("READY=1\nWATCHDOG=1")  # to wait is no failure
+                self._say(DISK_FULL)
+                self._stop.wait(LOOK_EVERY_S)
+        return False
+
+    def _record_on(self) -> None:
+        because = "stopped"
+        notify("READY=1")
+        try:
+            while not self._stop.is_set():
+                self._step()
+        except EOFError:
+            because = "camera ended"
+        except Exception as error:
+            because = why(error)
+            self._recording.require_memory()  # where that has gone, it is what went wrong
+            raise
+        finally:
+            self._finish(because)
+
     def _step(self) -> None:
         """One turn of the loop: stand still, or record what comes within a moment."""
+        self._recording.require_memory()
         hold = self._holding.current(self._clock.now())
         if hold:
             self._stand_still(hold)
@@ -111,8 +131,9 @@ class Service:
         """Neither picture nor sound: camera and microphone are let go."""
         self._let_go()
         self._recording.flush_sound()
-        self._standing = self._held = hold.reason
-        self._recording.lapse(hold.reason, self._clock.read().at)
+        self._standing, self._is_waiting = hold.reason, True
+        self._read_at = self._clock.read().at
+        self._recording.lapse(hold.reason, self._read_at)
         time.sleep(POLL_S)
 
     def _record(self) -> None:
@@ -120,12 +141,10 @@ class Service:
         if self._listener:
             self._listener.start()
         item = self._link.next(POLL_S)
-        reading = self._clock.read()
+        reading = self._read_clock()
         if self._holding.current(reading.at):  # asked for while this was on its way
             return
-        missing = self._link.trouble or self._held
-        if reading.suspended_s >= SUSPENDED_S and not missing:
-            self._recording.lapse(SUSPENDED, reading.at)
+        missing = self._link.trouble or (WAITING if self._is_waiting else "")
         if isinstance(item, Frame):
             self._see(item, reading)
         elif missing:
@@ -134,12 +153,22 @@ class Service:
         for block in heard:
             self._recording.hear(self._clock.date_sound(block, reading))
 
+    def _read_clock(self) -> Reading:
+        """The time. That the machine or this loop stood still since the turn before is not the camera's doing."""
+        before_at, reading = self._read_at, self._clock.read()
+        self._read_at = reading.at
+        if reading.suspended_s >= SUSPENDED_S:
+            self._recording.lapse(SUSPENDED, reading.at)
+        elif reading.at - before_at > self._recording.gap_s:
+            self._recording.lapse(LATE, reading.at)
+        return reading
+
     def _see(self, frame: Frame, reading: Reading) -> None:
         before_at = self._recording.until
         dated = self._clock.date(frame, reading, later_than=before_at)
         self._recording.source = self._link.reader.source
         self._recording.take(dated)
-        self._held, self._has_seen = "", True
+        self._is_waiting = False
         self._lag_s = max(0.0, reading.at - dated.captured_at)
         self._rate.count(reading.at)
         if not self._recording.lapsed:
@@ -153,7 +182,7 @@ class Service:
     def _finish(self, because: str) -> None:
         notify("STOPPING=1")
         self._let_go()
-        with suppress(DiskFull):  # opening the memory again ends the session at its last sign of life
+        with suppress(DiskFull, MemoryDamaged):  # opening the memory again ends the session at its last sign of life
             if self._recording.lapsed:
                 self._recording.lapse(self._recording.lapsed, self._clock.now())
             self._recording.end(because)
@@ -167,31 +196,35 @@ class Service:
     def _tell(self) -> None:
         """How things are now, to whoever listens, when that changes or is waited for, and about once a second."""
         hold = self._holding.current(self._clock.now())
-        if hold and hold.reason != self._standing:
-            return  # asked for during this turn, in force in the next
-        name = self._name(hold)
-        is_due = time.monotonic() - self._told_s >= TELL_EVERY_S
-        if name == self.state.state and self._told.is_set() and not is_due:
+        if hold and hold.reason != self._standing:  # asked for during this turn, in force in the next
             return
+        name, is_due = self._name(hold), time.monotonic() - self._told_s >= TELL_EVERY_S
+        if is_due or name != self.state.state or not self._told.is_set():
+            self._say(name)
+
+    def _say(self, name: str) -> None:
         self._told_s = time.monotonic()
         self.state = self._describe(name, self.state.since if name == self.state.state else self._clock.now())
         self._told.set()
         notify(f"STATUS={name}, {self.state.keyframes} keyframes")
-        self._on_state(self.state)
+        try:
+            self._on_state(self.state)
+        except Exception:  # whoever watches has gone, and must not end the recording
+            self._on_state = nothing
 
     def _name(self, hold: Hold | None) -> str:
         if hold:
             return hold.reason
         if self._link.trouble and self._recording.so_far.session:
             return self._link.trouble
-        if self._link.trouble or self._held or not self._has_seen:
+        if self._link.trouble or self._is_waiting:
             return WAITING
         return self._recording.lapsed if self._recording.lapsed in (LENS_COVERED, DISK_FULL) else RECORDING
 
     def _describe(self, name: str, since: float) -> State:
         at, so_far, reader, listener = self._clock.now(), self._recording.so_far, self._link.reader, self._listener
         hold = self._holding.current(at)
-        self._room.is_left(at)
+        has_room = self._room.is_left(at)
         room_bytes = self._room.free_bytes - self._config.disk.reserve_bytes
         return State(
             state=name,
@@ -210,15 +243,20 @@ class Service:
             sound={"source": self._sound_kind, "problem": listener.problem if listener else ""},
             disk_free_bytes=self._room.free_bytes,
             days_left=days_left(room_bytes, self._recording.kept_bytes, self._recorded_s),
-            warnings=tuple(self._warnings()),
+            warnings=tuple(self._warnings(has_room)),
             pid=os.getpid(),
             started_at=self._started_at,
         )
 
-    def _warnings(self) -> Iterator[str]:
+    def _warnings(self, has_room: bool) -> Iterator[str]:
         if self._link.problem:
             yield self._link.problem
         if self._room.is_short:
-            yield f"Only {self._room.free_bytes / 1e9:.1f} GB are free on the disk of the memory."
+            kept = "" if has_room else f", and {_say_bytes(self._config.disk.reserve_bytes)} are kept in reserve"
+            yield f"Only {_say_bytes(self._room.free_bytes)} are free on the disk of the memory{kept}."
         if not self._holding.is_kept:
             yield "The disk would not take that recording is to stand still: a restarted recorder would go on."
+
+
+def _say_bytes(size: float) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

@@ -15,8 +15,9 @@ TELLING_S = 60.0  # from so many recorded seconds on, it can be told how long th
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`state` is one of: recording, waiting for camera, camera unplugged, camera stalled, lens covered, disk full,
-    paused, private. Times are UTC seconds; `until` is when a pause ends by itself; None is "cannot be told"."""
+    """`state` is one of: recording, waiting for camera, camera unplugged, camera stalled, camera process died,
+    lens covered, disk full, paused, private. Times are UTC seconds; `until` is when a pause ends by itself; None is
+    "cannot be told"."""
 
     state: str
     since: float
@@ -41,9 +42,13 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """How far a recording is. `session` is None before the first frame, `ended_because` until it has ended."""
+    """How far this recorder is. `session` is None before the first frame, `ended_because` until it has ended.
+
+    `began_at` is later than the session where it is gone on with.
+    """
 
     session: Session | None = None
+    began_at: float = 0.0
     frames: int = 0
     kept: int = 0
     kept_bytes: int = 0
@@ -54,7 +59,7 @@ class Recorded:
 
     @property
     def duration_s(self) -> float:
-        return self.last_at - self.session.started_at if self.session else 0.0
+        return self.last_at - self.began_at
 
 
 class Rate:

@@ -43,11 +43,12 @@ def store(tmp_path: Path) -> Iterator[EpisodicStore]:
         yield store
 
 
-def shoot(path: Path, minute: int = 0, length_s: int = 3) -> Path:
-    """A film that says it was taken `minute` minutes past noon."""
+def shoot(path: Path, minute: int | None = 0, length_s: int = 3) -> Path:
+    """A film that says it was taken `minute` minutes past noon, or does not say when."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
-        container.metadata["creation_time"] = (NOON + timedelta(minutes=minute)).isoformat()
+        if minute is not None:
+            container.metadata["creation_time"] = (NOON + timedelta(minutes=minute)).isoformat()
         video = container.add_stream("libx264", rate=4, width=64, height=48)
         for number in range(4 * length_s):
             image = np.full((48, 64, 3), 20 * (number % 12), np.uint8)
@@ -113,6 +114,16 @@ def test_hidden_partial_and_other_files_are_not_looked_at(card: Path) -> None:
         seen.append(found.source)
         stop.set()
     assert seen == [str(film)] and folder.passed_over == {}
+
+
+def test_what_is_no_file_is_not_looked_at_and_a_link_to_a_film_is(card: Path, tmp_path: Path) -> None:
+    os.mkfifo(card / "pipe.mp4")
+    (card / "folder.mp4").mkdir()
+    (card / "to a pipe.mp4").symlink_to(card / "pipe.mp4")
+    (card / "link.mp4").symlink_to(shoot(tmp_path / "film.mp4", 3))
+    folder = FilmFolder(card)
+    assert take(folder.films(Event()), 1) == [3]
+    assert folder.passed_over == {}
 
 
 def test_what_cannot_be_read_is_named_and_the_others_come(card: Path) -> None:
@@ -230,3 +241,30 @@ def test_a_film_that_ends_early_is_kept_as_far_as_it_goes_and_named(store: Episo
     record_all(store, FilmFolder(card), 3)
     kept = [round(k.captured_at - NOON.timestamp()) for k in store.keyframes()]
     assert sorted(kept) == [*range(10), 300, 301, 302]
+
+
+@pytest.mark.parametrize("moved_s", [7, -5, 3600, -9_000_000])
+def test_a_film_dated_by_its_file_whose_copying_paused_is_recorded_once(
+    store: EpisodicStore, card: Path, moved_s: int
+) -> None:
+    path, whole_at = card / "copied.mkv", NOON.timestamp() + 10
+    whole = shoot(path, minute=None, length_s=10).read_bytes()
+    for part, changed_at in [(0.5, 0), (0.75, moved_s / 2), (1, moved_s)]:
+        path.write_bytes(whole[: int(len(whole) * part)])
+        os.utime(path, (whole_at + changed_at, whole_at + changed_at))
+        record_all(store, FilmFolder(card), len(store.sessions()) + 1)
+    first, _, last = store.sessions()
+    assert "ends early" in (first.ended_because or "") and last.ended_because == "end of film"
+    kept = [keyframe.captured_at - first.started_at for keyframe in store.keyframes()]
+    assert kept == pytest.approx(range(10), abs=0.01)
+    assert record_all(store, FilmFolder(card), 3) == []
+
+
+def test_another_film_of_the_name_of_one_that_ended_early_is_recorded_whole(store: EpisodicStore, card: Path) -> None:
+    path = shoot(card / "00001.mkv", length_s=10)
+    os.truncate(path, path.stat().st_size * 2 // 3)
+    record_all(store, FilmFolder(card), 1)
+    shoot(path, minute=90, length_s=4)
+    record_all(store, FilmFolder(card), 2)
+    assert sessions(store)[1] == ("00001.mkv", 5400.0, "end of film")
+    assert [k.captured_at - NOON.timestamp() - 5400 for k in store.keyframes()][-4:] == [0, 1, 2, 3]

@@ -18,7 +18,7 @@ from device.recording import Recording
 from device.room import Room
 from store.config import Capture, Disk, Sound
 from store.episodic import EpisodicStore
-from store.errors import DiskFull
+from store.errors import DiskFull, MemoryDamaged
 from tests.accounting import unaccounted
 
 START_AT = 1_760_000_000.0
@@ -246,7 +246,24 @@ def test_a_session_whose_recorder_was_killed_goes_on_and_what_was_missed_is_a_ga
     [session] = store.sessions()
     assert (session.ended_at, session.ended_because) == (START_AT + 61, "stopped")
     assert gaps(store) == [(2, 60, "process killed")]
+    assert (recording.so_far.duration_s, recording.so_far.kept) == (1, 2)  # of this recorder alone
     assert not unaccounted(store)
+
+
+@pytest.mark.parametrize("gone", ["the memory", "its packs"])
+def test_a_memory_that_is_gone_is_said_and_not_made_again(store: EpisodicStore, gone: str) -> None:
+    with store.hold_for_recording():
+        recording = Recording(store, "camera", SETTINGS, Sound(keep=True))
+        recording.take(scene(0))
+        recording.take(scene(1))
+        recording.hear(tone(1))
+        shutil.rmtree(store.directory if gone == "the memory" else store.directory / "packs")
+        with pytest.raises(MemoryDamaged, match=f"{store.directory}.* is gone"):
+            recording.take(scene(2))
+        if gone == "the memory":
+            with pytest.raises(MemoryDamaged):
+                recording.end("stopped")
+            assert not store.directory.exists()
 
 
 def test_it_goes_on_at_once_even_where_the_camera_does_not_answer(store: EpisodicStore) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,18 +13,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from threading import Event, Thread
+from types import SimpleNamespace
 
 import pytest
 
 import device.link
 from device.clock import since_boot_s
 from device.control import request
+from device.frame import AudioBlock, Frame
+from device.link import Link
+from device.reader import Reader
 from device.service import Service
 from device.state import Rate, State, days_left
 from store.check import check
 from store.config import CameraSettings, Capture, Config, Sound
 from store.episodic import EpisodicStore
-from store.errors import MemoryBusy, UserError
+from store.errors import MemoryBusy, MemoryDamaged, UserError
 from store.records import Hold
 from tests.live_server import LiveServer
 
@@ -32,10 +38,12 @@ CONFIG = Config(capture=Capture(fps=5.0, keyframe_every_s=0.3), sound=Sound(sour
 class Running:
     """A service in a thread of its own."""
 
-    def __init__(self, memory: Path, uri: str, config: Config = CONFIG) -> None:
+    def __init__(
+        self, memory: Path, uri: str, config: Config = CONFIG, on_state: Callable[[State], None] | None = None
+    ) -> None:
         self.store, self.stop = EpisodicStore.open(memory), Event()
         self.states: list[State] = []
-        self.service = Service(self.store, CameraSettings(uri=uri), config, self.stop, self.states.append)
+        self.service = Service(self.store, CameraSettings(uri=uri), config, self.stop, on_state or self.states.append)
         self.failed: BaseException | None = None
         self._thread = Thread(target=self._run)
         self._thread.start()
@@ -186,7 +194,7 @@ def test_a_camera_that_falls_silent_is_killed_and_read_again(
 
 
 @pytest.mark.parametrize(
-    ("number", "reason"), [(signal.SIGKILL, "camera unplugged"), (signal.SIGSTOP, "camera stalled")]
+    ("number", "reason"), [(signal.SIGKILL, "camera process died"), (signal.SIGSTOP, "camera stalled")]
 )
 def test_whatever_becomes_of_the_process_that_reads_the_recorder_goes_on(
     memory: Path,
@@ -229,10 +237,11 @@ def test_private_means_neither_camera_nor_picture_until_it_is_over(
     running.keeps_more()
     running.end()
     with EpisodicStore.open(memory) as store:
-        [gap] = store.gaps()
-        assert gap.reason == "private"
-        assert gap.started_at < asked_at and gap.ended_at > resumed_at
-        assert not [k for k in store.keyframes() if gap.started_at < k.captured_at < gap.ended_at]
+        private, waiting = store.gaps()
+        assert (private.reason, waiting.reason) == ("private", "waiting for camera")
+        assert private.started_at < asked_at and private.ended_at == waiting.started_at
+        assert private.ended_at == pytest.approx(resumed_at, abs=1) and waiting.ended_at > resumed_at
+        assert not [k for k in store.keyframes() if private.started_at < k.captured_at < waiting.ended_at]
 
 
 def test_a_pause_ends_by_itself(memory: Path, server: LiveServer, start: Callable[..., Running]) -> None:
@@ -243,7 +252,9 @@ def test_a_pause_ends_by_itself(memory: Path, server: LiveServer, start: Callabl
     running.reaches("recording", 8)
     assert running.store.hold() is None
     running.end()
-    assert reasons(memory) == ["paused"]
+    assert reasons(memory) == ["paused", "waiting for camera"]
+    with EpisodicStore.open(memory) as store:
+        assert store.gaps()[0].ended_at == pytest.approx(told["until"], abs=1)
 
 
 def test_a_recorder_that_starts_while_private_opens_no_camera(
@@ -320,12 +331,70 @@ def test_a_disk_below_its_reserve_is_a_state_and_recording_goes_on_with_room(
     settings = room._settings
     room._settings = replace(settings, reserve_bytes=2**60, warn_bytes=2**60)
     state = running.reaches("disk full", 5)
-    assert any("free on the disk" in warning for warning in state.warnings)
+    assert any("free on the disk of the memory, and 2.1 GB are kept in reserve" in each for each in state.warnings)
     room._settings = settings
     running.reaches("recording", 5)
     running.keeps_more()
     running.end()
     assert reasons(memory) == ["disk full"]
+
+
+def test_what_little_room_there_is_is_told_in_megabytes(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=24 * 10**6))
+    with EpisodicStore.open(memory) as store:
+        state = Service(store, CameraSettings(uri="usb:0"), CONFIG, Event()).state
+    assert state.warnings == ("Only 24 MB are free on the disk of the memory, and 2.1 GB are kept in reserve.",)
+
+
+def test_a_disk_without_room_even_to_begin_is_waited_for(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("device.service.LOOK_EVERY_S", 0.2)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with EpisodicStore.open(memory) as killed:
+        killed.begin_session("camera", time.time() - 9, 0, 1.0)  # to be ended by whoever records next
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
+            running = Running(memory, "http://127.0.0.1:9/live.mkv")
+            running.reaches("disk full")
+            time.sleep(0.5)
+            assert [state.state for state in running.states] == ["disk full"] * len(running.states)
+            running.end()
+            assert running.failed is None and running.service.state.session is None
+            running = Running(memory, "http://127.0.0.1:9/live.mkv")
+            running.reaches("disk full")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        running.reaches("camera unplugged")
+        running.end()
+    assert running.failed is None
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(), ValueError("no such format")])
+def test_an_error_of_whoever_watches_ends_the_telling_and_not_the_recording(
+    memory: Path, server: LiveServer, error: Exception
+) -> None:
+    told: list[str] = []
+
+    def watch(state: State) -> None:
+        told.append(state.state)
+        raise error
+
+    running = Running(memory, server.address, on_state=watch)
+    running.reaches("recording")
+    running.keeps_more()
+    running.end()
+    assert told == ["waiting for camera"] and running.failed is None
+
+
+def test_a_memory_that_goes_away_ends_the_recording_by_name_and_nothing_is_made_in_its_place(
+    memory: Path, server: LiveServer, start: Callable[..., Running]
+) -> None:
+    running = start(server.address)
+    running.reaches("recording")
+    running.keeps_more()
+    memory.rename(memory.with_name("elsewhere"))
+    running.end()
+    assert isinstance(running.failed, MemoryDamaged) and f"The memory {memory} is gone" in running.failed.message
+    assert not memory.exists()
 
 
 RECORDER = """
@@ -364,6 +433,44 @@ def test_sigterm_ends_the_session_and_the_process_well(memory: Path, server: Liv
     assert not (memory / "recorder.sock").exists()
 
 
+@pytest.mark.slow
+def test_while_the_recorder_itself_stood_still_it_was_late_and_the_camera_was_well(
+    memory: Path, server: LiveServer
+) -> None:
+    with recorder(memory, server.address) as process:
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(7)
+        process.send_signal(signal.SIGCONT)
+        time.sleep(2)
+        process.terminate()
+    assert reasons(memory) == ["recorder was late"]
+    with EpisodicStore.open(memory) as store:
+        [gap] = store.gaps()
+        assert gap.ended_at - gap.started_at == pytest.approx(7, abs=1.5)
+        assert store.keyframes()[-1].captured_at > gap.ended_at
+
+
+def test_a_recorder_that_stood_still_does_not_take_the_camera_for_stalled(
+    server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device.link, "STALLED_S", 2.0)
+    reader = Reader(CameraSettings(uri=server.address), 5.0)
+    link = Link(reader, 5.0)
+    while not isinstance(link.next(0.25), Frame):
+        pass
+    listen = reader.next
+
+    def stand_still(timeout_s: float) -> Frame | AudioBlock | None:
+        time.sleep(3)
+        return None
+
+    monkeypatch.setattr(reader, "next", stand_still)
+    link.next(0.25)
+    monkeypatch.setattr(reader, "next", listen)
+    assert isinstance(link.next(0.25), Frame) and link.trouble == ""
+    link.let_go()
+
+
 def test_a_recorder_killed_while_paused_stays_paused_and_its_session_goes_on(memory: Path, server: LiveServer) -> None:
     with recorder(memory, server.address) as process:
         assert request(memory, "pause")["state"] == "paused"
@@ -373,7 +480,7 @@ def test_a_recorder_killed_while_paused_stays_paused_and_its_session_goes_on(mem
     assert request(memory, "resume")["running"]
     running.reaches("recording")
     running.end()
-    assert reasons(memory) == ["paused", "process killed", "paused"]
+    assert reasons(memory) == ["paused", "process killed", "paused", "waiting for camera"]
     with EpisodicStore.open(memory) as store:
         [session] = store.sessions()
         gaps = store.gaps()
@@ -395,7 +502,7 @@ def test_systemd_is_told_when_it_is_ready_alive_and_about_to_end(
         while told[-1:] != ["STOPPING=1"]:
             told.append(systemd.recv(1000).decode())
     assert told[0] == "READY=1"
-    assert "WATCHDOG=1" in told and told.index("STATUS=waiting for camera, 0 keyframes") < told.index("WATCHDOG=1")
+    assert "WATCHDOG=1" in told and "STATUS=waiting for camera, 0 keyframes" in told
     assert any(each.startswith("STATUS=recording, ") for each in told)
 
 
