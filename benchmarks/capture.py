@@ -10,7 +10,9 @@ It films moving, noisy pictures of 1080p30 at about 16 Mb/s, and takes the media
     network    the recorder's service, with the process that reads, over RTSP in real time until the film is over; its
                floor is ffmpeg over RTSP, and the server is not counted
 
-and then how soon a camera that came back is recorded, and memory over a simulated day of small pictures. It needs ffmpeg, and GStreamer's RTSP server with /usr/bin/python3; what has to be left out is said by its name.
+and then how soon a camera that came back is recorded, and memory over a simulated day of small pictures.
+
+It needs ffmpeg, and GStreamer's RTSP server with /usr/bin/python3; what has to be left out is said by its name.
 """
 
 import argparse
@@ -40,6 +42,7 @@ from store.episodic import EpisodicStore
 
 ROOT = Path(__file__).parents[1]
 ROUNDS, AWAY_S, PATIENCE_S, TIMEOUT_S = 3, 3.0, 60.0, 600.0
+WORN_S = 16 * 3600
 FILMS = {  # options of x264, and the target as a part of the floor
     "key picture every 1 s": ("-g 30", 0.40),
     "key picture every 10 s": ("-g 300", 1.15),

@@ -6,11 +6,10 @@ with the process it hangs in. Silence is only what was listened to: a recorder t
 This file does not know what becomes of the frames.
 """
 
-import os
 import time
 
 from device.frame import AudioBlock, Frame
-from device.reader import Reader
+from device.reader import Reader, ReaderDied
 from store.errors import CameraError
 
 UNPLUGGED, STALLED, DIED = "camera unplugged", "camera stalled", "camera process died"
@@ -18,7 +17,6 @@ STALLED_S = 20.0
 STALLED_TICKS = 3
 ALMOST = 0.9  # of that: an error after so long a silence is only how a stall ends
 FIRST_RETRY_S, LAST_RETRY_S = 0.2, 2.0
-DYING_S = 0.1  # a process that dies closes its pipe a little before it is gone
 
 
 class Link:
@@ -38,7 +36,7 @@ class Link:
         try:
             item = self._listen(timeout_s)
         except CameraError as error:
-            self._break(self._why(), error.message)
+            self._break(self._why(error), error.message)
             return None
         if isinstance(item, Frame):
             self.trouble, self.problem, self._pause_s, self._silent_s = "", "", FIRST_RETRY_S, 0.0
@@ -59,9 +57,9 @@ class Link:
         finally:
             self._silent_s += min(time.monotonic() - began_s, timeout_s)
 
-    def _why(self) -> str:
+    def _why(self, error: CameraError) -> str:
         """What it means that the camera broke off just now."""
-        if self.reader.pid is not None and _ends(self.reader.pid):
+        if isinstance(error, ReaderDied):
             return DIED
         return STALLED if self._silent_s > ALMOST * self._patience_s else UNPLUGGED
 
@@ -78,16 +76,3 @@ class Link:
         self.trouble, self.problem, self._is_open = trouble, problem, False
         self._retry_due_s = time.monotonic() + self._pause_s
         self._pause_s = min(2 * self._pause_s, LAST_RETRY_S)
-
-
-def _ends(pid: int) -> bool:
-    """Whether this child has ended, or does within a moment; whoever started it reaps it."""
-    deadline_s = time.monotonic() + DYING_S
-    try:
-        while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-            if time.monotonic() > deadline_s:
-                return False
-            time.sleep(DYING_S / 10)
-    except ChildProcessError:  # where nobody asked to be told of children they are reaped at once
-        pass
-    return True

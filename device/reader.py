@@ -30,6 +30,10 @@ DEATH_S = 2.0  # how long a killed child may take; one held up in the kernel is 
 PR_SET_PDEATHSIG = 1
 
 
+class ReaderDied(CameraError):
+    """The process that reads the camera ended by itself, or was killed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """What the child is to open. It goes over the pipe: a command line would show a password to everybody."""
@@ -129,7 +133,7 @@ class Reader:
             while True:
                 self._put(pipe.recv())
         self._is_connected = False
-        self._put(CameraError(f"The process that reads {self.source or 'the camera'} ended.", "It is started again."))
+        self._put(ReaderDied(f"The process that reads {self.source or 'the camera'} ended.", "It is started again."))
 
     def _put(self, message: object) -> None:
         with self._arrived:

@@ -35,6 +35,13 @@ class Room:
         self._full, self._looked_at = True, at
 
     @property
-    def is_short(self) -> bool:
-        """Whether a person should know."""
-        return self.free_bytes < self._settings.warn_bytes
+    def shortage(self) -> str:
+        """What a person should know, "" while there is plenty."""
+        if self.free_bytes >= self._settings.warn_bytes:
+            return ""
+        kept = f", and {_say_bytes(self._settings.reserve_bytes)} are kept in reserve" if self._full else ""
+        return f"Only {_say_bytes(self.free_bytes)} are free on the disk of the memory{kept}."
+
+
+def _say_bytes(size: float) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

@@ -224,7 +224,7 @@ class Service:
     def _describe(self, name: str, since: float) -> State:
         at, so_far, reader, listener = self._clock.now(), self._recording.so_far, self._link.reader, self._listener
         hold = self._holding.current(at)
-        has_room = self._room.is_left(at)
+        self._room.is_left(at)
         room_bytes = self._room.free_bytes - self._config.disk.reserve_bytes
         return State(
             state=name,
@@ -243,20 +243,15 @@ class Service:
             sound={"source": self._sound_kind, "problem": listener.problem if listener else ""},
             disk_free_bytes=self._room.free_bytes,
             days_left=days_left(room_bytes, self._recording.kept_bytes, self._recorded_s),
-            warnings=tuple(self._warnings(has_room)),
+            warnings=tuple(self._warnings()),
             pid=os.getpid(),
             started_at=self._started_at,
         )
 
-    def _warnings(self, has_room: bool) -> Iterator[str]:
+    def _warnings(self) -> Iterator[str]:
         if self._link.problem:
             yield self._link.problem
-        if self._room.is_short:
-            kept = "" if has_room else f", and {_say_bytes(self._config.disk.reserve_bytes)} are kept in reserve"
-            yield f"Only {_say_bytes(self._room.free_bytes)} are free on the disk of the memory{kept}."
+        if shortage := self._room.shortage:
+            yield shortage
         if not self._holding.is_kept:
             yield "The disk would not take that recording is to stand still: a restarted recorder would go on."
-
-
-def _say_bytes(size: float) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

@@ -156,7 +156,7 @@ def test_below_the_reserve_nothing_is_written_and_above_it_recording_goes_on(
                 free[0] = 3 * GIB
             recording.take(scene(second))
             assert recording.lapsed == ("disk full" if 6 <= second < 21 else "")
-            assert room.is_short == (second >= 6)
+            assert bool(room.shortage) == (second >= 6)
     assert captured_s(store) == [*range(6), *range(21, 30)]
     assert gaps(store) == [(5, 21, "disk full")]
 
