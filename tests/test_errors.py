@@ -36,6 +36,12 @@ def test_a_disk_that_cannot_be_written_is_one_named_error(code: int):
         raise OSError(code, "no")
 
 
-def test_any_other_trouble_of_the_system_passes_unchanged():
-    with pytest.raises(FileNotFoundError), writing(Path("/memory")):
+def test_a_folder_that_vanished_is_damage_and_no_full_disk():
+    with pytest.raises(errors.MemoryDamaged, match="/memory is gone") as raised, writing(Path("/memory")):
         raise FileNotFoundError(errno.ENOENT, "gone")
+    assert "mounted" in raised.value.hint
+
+
+def test_any_other_trouble_of_the_system_passes_unchanged():
+    with pytest.raises(NotADirectoryError), writing(Path("/memory")):
+        raise NotADirectoryError(errno.ENOTDIR, "no folder")
