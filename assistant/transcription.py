@@ -63,7 +63,7 @@ class Whisper:
 
 
 class PocketSphinx:
-    """English dictation with the model inside its package; of words spoken clearly it gets about every second right."""
+    """English dictation with the model inside its package; it often mishears."""
 
     name, rough = "pocketsphinx", True
 

@@ -18,7 +18,7 @@ import pytest
 
 import device.decoder
 import device.stream
-from device.camera import Camera, open_camera
+from device.camera import Camera, is_live, open_camera
 from device.frame import SAMPLE_RATE_HZ, AudioBlock, Frame
 from store.errors import CameraError, UserError
 
@@ -236,3 +236,24 @@ def test_a_network_camera_that_does_not_answer_is_given_up(monkeypatch: pytest.M
         uri = f"http://127.0.0.1:{silent.getsockname()[1]}/live"
         with pytest.raises(CameraError, match="no answer for 0.3 s"):
             open_camera(uri)
+
+
+@pytest.mark.parametrize(
+    ("uri", "live"),
+    [
+        *((uri, True) for uri in ("usb:97", "/dev/v4l/by-id/glasses", "rtsp://127.0.0.1:9/live", "srt://127.0.0.1:9")),
+        ("rtmp+listen://127.0.0.1:9/live", True),  # nobody is waited for to find out
+        ("http://127.0.0.1:9/live", True),  # does not answer now, and may later
+        ("sim://home?minutes=1&speed=1", True),
+        ("sim://home?minutes=1", False),
+        ("film.mp4", False),
+        ("file:///film.mp4", False),
+    ],
+)
+def test_it_is_told_from_the_address_what_must_be_read_at_once(uri: str, live: bool) -> None:
+    assert is_live(uri) == live
+
+
+def test_a_film_on_a_server_is_not_live(tmp_path: Path, served: str) -> None:
+    shoot(tmp_path / "film.mkv")
+    assert not is_live(f"http://{served}/film.mkv")

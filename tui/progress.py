@@ -5,7 +5,7 @@ This file does not know which command is running, nor how the work is done.
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from threading import Event
@@ -76,8 +76,7 @@ def watch_service(store: EpisodicStore, camera: CameraSettings, config: Config, 
             nonlocal told
             line.update(said := say_state(asdict(state)))
             if (state.state, state.warnings) != told and not console.is_terminal:
-                with suppress(OSError):  # nobody reads it any more; the recording goes on
-                    print(said, file=sys.stderr, flush=True)
+                print(said, file=sys.stderr, flush=True)
             told = state.state, state.warnings
 
         service = Service(store, camera, config, stop, show)
