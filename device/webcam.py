@@ -52,18 +52,19 @@ class Webcam:
         """Walked once, without end. Raises CameraError where the camera gives no picture any more."""
         due_s, failures = 0.0, 0
         while failures < FAILURES:
-            if not self._capture.grab():
+            grabbed = self._capture.grab()
+            captured_at, now_s = time.time(), time.monotonic()
+            if grabbed and now_s < due_s:
+                continue
+            whole, image = self._capture.retrieve() if grabbed else (False, None)
+            if not whole or image is None or not image.size:  # a pulled plug may give "whole" and nothing
                 failures += 1
                 time.sleep(BETWEEN_FAILURES_S)
                 continue
-            failures, captured_at, now_s = 0, time.time(), time.monotonic()
-            if now_s < due_s:
-                continue
-            whole, image = self._capture.retrieve()
-            if whole:
-                due_s = max(due_s + self._step_s, now_s + self._step_s / 2)  # a late picture delays no other
-                rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-                yield Frame(rgb, captured_at, time.localtime(captured_at).tm_gmtoff)
+            failures = 0
+            due_s = max(due_s + self._step_s, now_s + self._step_s / 2)  # a late picture delays no other
+            rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+            yield Frame(rgb, captured_at, time.localtime(captured_at).tm_gmtoff)
         raise CameraError(f"{self.source} gives no picture any more.", "Plug the camera in again.")
 
     def close(self) -> None:

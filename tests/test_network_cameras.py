@@ -18,6 +18,7 @@ from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import cv2
@@ -376,6 +377,6 @@ def test_a_live_picture_is_dated_by_this_machine_and_then_by_its_source(
     clock = device.stream.SourceClock(None, device.stream.DRIFT_S, patience_s=0.0)
     given = []
     for now, at_s in heard:
-        monkeypatch.setattr(device.stream.time, "time", lambda now=now: now)
+        monkeypatch.setattr(device.stream, "time", SimpleNamespace(time=lambda now=now: now))
         given.append(clock.seen_at(at_s))
     assert given == dated
