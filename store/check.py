@@ -12,7 +12,7 @@ import numpy as np
 
 from store.episodic import EpisodicStore
 from store.errors import MemoryDamaged
-from store.packs import HEADER
+from store.packs import HEADER_BYTES
 from store.records import Keyframe
 
 
@@ -107,5 +107,5 @@ def _orphan_bytes(sizes: dict[int, int], keyframes: list[Keyframe]) -> int:
     for keyframe in keyframes:
         if keyframe.reduced:  # its bytes lie elsewhere
             continue
-        claimed[keyframe.pack] += HEADER.size + keyframe.length_bytes
+        claimed[keyframe.pack] += HEADER_BYTES + keyframe.length_bytes
     return sum(max(0, size - claimed[pack]) for pack, size in sizes.items())

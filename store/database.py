@@ -1,8 +1,9 @@
 """The SQLite file of a memory: one connection, its schema, and its errors in the names a person can act on.
 
-SQLite is the truth of a memory and a committed row is a promise: WAL, synchronous=FULL. The schema grows by numbered
-migrations that are only ever appended to; PRAGMA user_version says how many a file has had. This file does not know
-what the rows mean (ledger.py does) nor what lies beside them.
+SQLite is the truth of a memory and a committed row is a promise: WAL, synchronous=FULL. With a key the whole file is
+encrypted (SQLCipher 4: AES-256 and an HMAC for every page); nothing of it is ever put into a temporary file. Before
+a migration the file is copied to memory.db.before-N. This file does not know what the rows mean (ledger.py does) nor
+what lies beside them.
 """
 
 import os
@@ -16,8 +17,9 @@ from typing import Any
 import sqlcipher3
 from sqlcipher3 import dbapi2
 
-from store.disk import disk_full, open_private, writing
+from store.disk import disk_full, open_private, sync_directory, writing
 from store.errors import MemoryBusy, MemoryDamaged, UserError
+from store.schema import MIGRATIONS
 
 # sqlite-utils looks for this name first: with it, it uses sqlcipher3's SQLite and catches sqlcipher3's exceptions.
 sys.modules.setdefault("pysqlite3", sqlcipher3)
@@ -25,76 +27,8 @@ sys.modules.setdefault("pysqlite3.dbapi2", dbapi2)
 import sqlite_utils  # noqa: E402
 
 BUSY_TIMEOUT_S = 30.0
+COPIED_PAGES = 2048  # at a time, so that others may write between
 CACHE_KIB = 512  # a recorder must not grow all day, and the kernel caches the file as well
-
-MIGRATIONS = (
-    """
-    CREATE TABLE sessions (
-        id INTEGER PRIMARY KEY, source TEXT NOT NULL, started_at REAL NOT NULL, zone_offset_s INTEGER NOT NULL,
-        wanted_fps REAL NOT NULL, heartbeat_at REAL NOT NULL, ended_at REAL, ended_because TEXT
-    ) STRICT;
-    CREATE TABLE gaps (
-        id INTEGER PRIMARY KEY, session_id INTEGER NOT NULL REFERENCES sessions,
-        started_at REAL NOT NULL, ended_at REAL NOT NULL, reason TEXT NOT NULL
-    ) STRICT;
-    CREATE TABLE keyframes (
-        id INTEGER PRIMARY KEY, session_id INTEGER NOT NULL REFERENCES sessions, captured_at REAL NOT NULL,
-        zone_offset_s INTEGER NOT NULL, width_px INTEGER NOT NULL, height_px INTEGER NOT NULL, novelty REAL NOT NULL,
-        pack INTEGER NOT NULL, offset_bytes INTEGER NOT NULL, length_bytes INTEGER NOT NULL, crc32 INTEGER NOT NULL
-    ) STRICT;
-    CREATE TABLE transcripts (
-        id INTEGER PRIMARY KEY, session_id INTEGER NOT NULL REFERENCES sessions, started_at REAL NOT NULL,
-        ended_at REAL NOT NULL, text TEXT NOT NULL, source TEXT NOT NULL, confidence REAL NOT NULL
-    ) STRICT;
-    CREATE TABLE turns (
-        id INTEGER PRIMARY KEY, asked_at REAL NOT NULL, question TEXT NOT NULL, answer TEXT NOT NULL,
-        seen INTEGER NOT NULL, confidence REAL NOT NULL, checkpoint TEXT NOT NULL, keyframe_ids TEXT NOT NULL
-    ) STRICT;
-    CREATE INDEX sessions_left_open ON sessions (id) WHERE ended_at IS NULL;
-    CREATE INDEX gaps_in_time ON gaps (started_at);
-    CREATE INDEX keyframes_of_session ON keyframes (session_id);
-    CREATE INDEX keyframes_in_pack ON keyframes (pack, offset_bytes);
-    CREATE INDEX transcripts_in_time ON transcripts (started_at);
-    """,
-    """
-    ALTER TABLE keyframes ADD COLUMN reduced INTEGER NOT NULL DEFAULT 0;
-    ALTER TABLE transcripts ADD COLUMN engine TEXT NOT NULL DEFAULT '';
-    CREATE VIRTUAL TABLE words USING fts5 (
-        text, content = 'transcripts', content_rowid = 'id', tokenize = 'porter unicode61 remove_diacritics 2'
-    );
-    INSERT INTO words (words) VALUES ('rebuild');
-    CREATE TRIGGER words_come AFTER INSERT ON transcripts BEGIN
-        INSERT INTO words (rowid, text) VALUES (new.id, new.text);
-    END;
-    CREATE TRIGGER words_go AFTER DELETE ON transcripts BEGIN
-        INSERT INTO words (words, rowid, text) VALUES ('delete', old.id, old.text);
-    END;
-    CREATE TRIGGER words_change AFTER UPDATE OF text ON transcripts BEGIN
-        INSERT INTO words (words, rowid, text) VALUES ('delete', old.id, old.text);
-        INSERT INTO words (rowid, text) VALUES (new.id, new.text);
-    END;
-    CREATE TABLE sounds (
-        id INTEGER PRIMARY KEY, session_id INTEGER NOT NULL REFERENCES sessions, started_at REAL NOT NULL,
-        ended_at REAL NOT NULL, zone_offset_s INTEGER NOT NULL, pack INTEGER NOT NULL, offset_bytes INTEGER NOT NULL,
-        length_bytes INTEGER NOT NULL, crc32 INTEGER NOT NULL, heard INTEGER NOT NULL DEFAULT 0
-    ) STRICT;
-    CREATE TABLE keyframes_read (keyframe_id INTEGER PRIMARY KEY) STRICT;
-    CREATE TRIGGER keyframes_go AFTER DELETE ON keyframes BEGIN
-        DELETE FROM keyframes_read WHERE keyframe_id = old.id;
-    END;
-    CREATE TABLE freed (
-        folder TEXT NOT NULL, pack INTEGER NOT NULL, offset_bytes INTEGER NOT NULL, length_bytes INTEGER NOT NULL
-    ) STRICT;
-    CREATE TABLE holds (
-        id INTEGER PRIMARY KEY CHECK (id = 1), reason TEXT NOT NULL, since REAL NOT NULL, until REAL
-    ) STRICT;
-    CREATE INDEX sounds_in_time ON sounds (started_at);
-    CREATE INDEX sounds_in_pack ON sounds (pack, offset_bytes);
-    CREATE INDEX sounds_unheard ON sounds (started_at) WHERE heard = 0;
-    CREATE INDEX gaps_of_session ON gaps (session_id);
-    CREATE INDEX keyframes_in_full ON keyframes (id) WHERE reduced = 0;
-    """,
-)
 
 # SQLite's primary result codes.
 BUSY, LOCKED, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB = 5, 6, 8, 10, 11, 13, 14, 26
@@ -106,25 +40,29 @@ class Database:
     Every method raises DiskFull, MemoryDamaged or MemoryBusy (locked for 30 s) when SQLite says so.
     """
 
-    def __init__(self, path: Path, while_changing: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+    def __init__(
+        self,
+        path: Path,
+        key: bytes | None = None,
+        while_changing: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         """Open the file, made with 0600 where absent, and bring its schema up to date inside `while_changing()`.
 
-        MemoryDamaged if it is no database or of a newer version, which is then left untouched.
+        `key`: 32 bytes, or None for a plain file. MemoryDamaged if it is no database, of another key, or of a newer
+        version, and then it is left untouched.
         """
-        self.path, self._while_changing = path, while_changing
+        self.path, self._key, self._while_changing = path, key, while_changing
         self._turn = threading.RLock()
         with writing(path):
             os.close(open_private(path, os.O_RDWR))
         with self._speaking_plainly():
-            self._connection = dbapi2.connect(
-                str(path), timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-            )
+            self._connection = self._connect(path)
             try:
                 self._tables = sqlite_utils.Database(self._connection, execute_plugins=False)
                 self._refuse_newer()
                 self._connection.executescript(
                     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-                    f"PRAGMA cache_size = -{CACHE_KIB};"
+                    f"PRAGMA cache_size = -{CACHE_KIB}; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON;"
                 )
                 self._migrate()
             except BaseException:
@@ -175,6 +113,29 @@ class Database:
                 self._tables.rollback()
                 raise
 
+    def copy(self, path: Path) -> None:
+        """Write the database as it is committed now to another file, under the same key, on disk on return."""
+        draft = path.with_name(path.name + ".draft")
+        draft.unlink(missing_ok=True)
+        with writing(path), self._speaking_plainly():
+            os.close(open_private(draft, os.O_RDWR))
+            target = self._connect(draft)
+            try:
+                target.execute("PRAGMA journal_mode = DELETE")
+                self._connection.backup(target, pages=COPIED_PAGES)
+            finally:
+                target.close()
+            with open(draft, "rb") as copied:
+                os.fsync(copied.fileno())
+            draft.rename(path)
+            sync_directory(path.parent)
+
+    def _connect(self, path: Path) -> dbapi2.Connection:
+        connection = dbapi2.connect(str(path), timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        if self._key is not None:
+            connection.execute(f"PRAGMA key = \"x'{self._key.hex()}'\"")
+        return connection
+
     def _refuse_newer(self) -> None:
         if self.version > len(MIGRATIONS):
             raise MemoryDamaged(
@@ -186,7 +147,13 @@ class Database:
         """Apply what is missing; the version is read again inside, as another process may be doing the same."""
         if self.version == len(MIGRATIONS):
             return
-        with self._while_changing(), self.transaction():  # a recorder of the older version would stumble
+        with self._while_changing():  # a recorder of the older version would stumble
+            if 0 < self.version < len(MIGRATIONS):
+                self.copy(self.path.with_name(f"{self.path.name}.before-{len(MIGRATIONS)}"))
+            self._apply_missing()
+
+    def _apply_missing(self) -> None:
+        with self.transaction():
             for migration in MIGRATIONS[self.version :]:
                 self._tables.executescript(migration)
             self._connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
@@ -208,7 +175,7 @@ class Database:
         if code in (FULL, IOERR, READONLY, CANTOPEN):
             return disk_full(self.path, str(error))
         if code in (CORRUPT, NOTADB):
-            return MemoryDamaged(f"{self.path} is damaged: {error}.", "Restore it from a copy.")
+            return MemoryDamaged(f"{self.path} is damaged: {error}.", "Restore it: whereabouts restore --help")
         if code in (BUSY, LOCKED):
             return MemoryBusy(
                 f"{self.path} was locked for {BUSY_TIMEOUT_S:.0f} s.", "End the other program and try again."

@@ -62,6 +62,22 @@ def write_whole(descriptor: int, content: bytes) -> None:
     os.fsync(descriptor)
 
 
+def replace_file(path: Path, content: bytes) -> None:
+    """Put a whole file in the place of another, or of none: after a crash it is the one or the other."""
+    draft = path.with_name(path.name + ".draft")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        write_whole(descriptor, content)
+        os.rename(draft, path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(descriptor)
+    sync_directory(path.parent)
+
+
 def sync_directory(directory: Path) -> None:
     """Make the names in a folder survive a power cut, as fsync does for a file's bytes."""
     descriptor = os.open(directory, os.O_RDONLY)

@@ -24,7 +24,10 @@ from store.errors import DiskFull, MemoryBusy, MemoryDamaged, NothingRecorded, U
 from store.lock import RecordingLock
 from store.packs import Packs
 from store.records import Heard, Keyframe, Reduction, Sound
+from store.sealing import FileKeys
 from store.transcripts import UNHEARD, UNREAD
+from store.vault import FILE as VAULT_FILE
+from store.vault import Vault
 
 PROCESS_KILLED = "process killed"
 # Whoever opens a memory holds the recording lock for the moment it mends; a starting recorder sits that out.
@@ -38,20 +41,23 @@ class EpisodicStore(EmbeddedLedger):
     Every method may raise DiskFull when it writes, and MemoryDamaged when the disk is not what it was.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
+    def __init__(self, directory: Path, vault: Vault | None) -> None:
+        self.directory, self.vault = directory, vault
         self._lock = RecordingLock(directory / "recording.lock")
-        database = Database(directory / "memory.db", while_changing=partial(self._lock.held, LOCK_WAIT_S))
+        key, while_changing = vault.database_key if vault else None, partial(self._lock.held, LOCK_WAIT_S)
+        database = Database(directory / "memory.db", key, while_changing)
+        self.keys = FileKeys(database, encrypted=vault is not None)
         super().__init__(database, directory / "embeddings")
-        self.packs = Packs(directory / "packs")
-        self.small_packs, self._small_lock = Packs(directory / "small"), RecordingLock(directory / "small.lock")
-        self.sound_packs = Packs(directory / "sounds")
+        self.packs = Packs(directory / "packs", self.keys)
+        self.small_packs = Packs(directory / "small", self.keys)
+        self.sound_packs = Packs(directory / "sounds", self.keys)
 
     @classmethod
-    def open(cls, directory: Path, *, create: bool = True) -> Self:
+    def open(cls, directory: Path, *, create: bool = True, encrypt: bool = True) -> Self:
         """Open a memory, or make one (folder 0700, files 0600); what a dead recorder left behind is mended.
 
-        NothingRecorded: none is there and `create` is False. MemoryDamaged: it is of a newer version.
+        A new one is encrypted unless `encrypt` is False, as for homes that are only simulated. NothingRecorded: none
+        is there and `create` is False. MemoryLocked: its key is not at hand. MemoryDamaged: it is of a newer version.
         """
         if directory.is_symlink() and not directory.exists():
             raise UserError(f"{directory} leads to {directory.readlink()}, where nothing is.", "Is its disk mounted?")
@@ -63,7 +69,9 @@ class EpisodicStore(EmbeddedLedger):
             )
         with writing(directory):
             make_private_directory(directory)
-        store = cls(directory)
+        if encrypt and not (directory / "memory.db").exists():
+            _make_vault(directory)
+        store = cls(directory, Vault.open(directory))
         # While another records, its open session and unfinished bytes are no damage; and a full disk must not keep
         # anyone from asking. The next recording mends what is left.
         with suppress(MemoryBusy, DiskFull), store._lock.held():
@@ -71,6 +79,8 @@ class EpisodicStore(EmbeddedLedger):
         return store
 
     def close(self) -> None:
+        for packs in (self.packs, self.small_packs, self.sound_packs):
+            packs.close()
         self.database.close()
 
     def __enter__(self) -> Self:
@@ -106,7 +116,7 @@ class EpisodicStore(EmbeddedLedger):
 
         DiskFull: nothing was remembered, and the memory is as before. MemoryBusy: another process records.
         """
-        with nullcontext() if self._lock.is_mine else self._lock.held(LOCK_WAIT_S):
+        with nullcontext() if self._lock.is_mine else self._lock.held(LOCK_WAIT_S), self.packs.turn():
             keyframe_id = self.free_keyframe_id(captured_at)
             place = self.packs.append(keyframe_id, jpeg)
             keyframe = Keyframe(
@@ -120,21 +130,23 @@ class EpisodicStore(EmbeddedLedger):
                 pack=place.pack,
                 offset_bytes=place.offset_bytes,
                 length_bytes=len(jpeg),
-                crc32=place.crc32,
+                checksum=place.checksum,
             )
             self.commit_keyframe(keyframe)
         return keyframe
 
     def reduce_keyframes(self, reductions: Sequence[Reduction]) -> None:
         """Put small pictures in the place of full ones, whose bytes are given back; a recorder may go on meanwhile."""
-        with self._small_lock.held(LOCK_WAIT_S):
-            placed = [(small, self.small_packs.append(small.keyframe_id, small.jpeg)) for small in reductions]
-        self.replace_pictures(placed)
+        with self.small_packs.turn():
+            here = self.present([small.keyframe_id for small in reductions])  # the others were forgotten meanwhile
+            wanted = [small for small in reductions if small.keyframe_id in here]
+            placed = [(small, self.small_packs.append(small.keyframe_id, small.jpeg)) for small in wanted]
+            self.replace_pictures(placed)
         self._give_back()
 
     def add_sound(self, session_id: int, started_at: float, ended_at: float, zone_offset_s: int, ogg: bytes) -> Sound:
         """Remember some seconds of sound, as an Ogg-Opus file; promises and errors are those of `add_keyframe`."""
-        with nullcontext() if self._lock.is_mine else self._lock.held(LOCK_WAIT_S):
+        with nullcontext() if self._lock.is_mine else self._lock.held(LOCK_WAIT_S), self.sound_packs.turn():
             sound_id = self.free_sound_id(started_at)
             place = self.sound_packs.append(sound_id, ogg)
             sound = Sound(
@@ -146,7 +158,7 @@ class EpisodicStore(EmbeddedLedger):
                 pack=place.pack,
                 offset_bytes=place.offset_bytes,
                 length_bytes=len(ogg),
-                crc32=place.crc32,
+                checksum=place.checksum,
                 heard=False,
             )
             self.commit_sound(sound)
@@ -204,9 +216,16 @@ class EpisodicStore(EmbeddedLedger):
         """With the lock held: no recorder lives, so close what one left open and cut what it left torn."""
         self.close_left_open(PROCESS_KILLED)
         self._give_back()
-        self.packs.heal(partial(self.claimed_end, "keyframes"))
-        self.sound_packs.heal(partial(self.claimed_end, "sounds"))
+        self.packs.heal()
+        self.sound_packs.heal()
 
     def _give_back(self) -> None:
         folders = {"keyframes": self.packs, "sounds": self.sound_packs}
-        self.give_back(lambda table, *place: folders[table].erase(*place))
+        self.give_back(lambda table, pack, places: folders[table].erase(pack, places))
+
+
+def _make_vault(directory: Path) -> None:
+    """Give a new memory its master key, once: another process may be making the same memory."""
+    with RecordingLock(directory / "recording.lock").held(LOCK_WAIT_S):
+        if not any((directory / file).exists() for file in ("memory.db", VAULT_FILE)):
+            Vault.make(directory)

@@ -6,7 +6,7 @@ lines and ends with `exit_code`. Exit codes are part of the interface and are li
     2  the command or its arguments are wrong         6  the disk is full or cannot be written
     3  nothing there to answer from                   7  a checkpoint is missing or damaged
     4  a camera or film cannot be read                8  another recorder holds this memory
-    5  the memory is damaged or of a newer version
+    5  the memory is damaged or of a newer version    9  the memory is locked
 
 This file does not know who raises which error.
 """
@@ -57,3 +57,9 @@ class MemoryBusy(UserError):
     """A second recorder was started on the same memory."""
 
     exit_code = 8
+
+
+class MemoryLocked(UserError):
+    """Nobody here has the key of this memory."""
+
+    exit_code = 9

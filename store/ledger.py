@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from store.errors import NothingRecorded, UserError
-from store.records import Gap, Hold, Keyframe, Moment, Session, Span, Turn
-from store.spans import FIRST_ID, MICROSECONDS, id_range, keyframe_id, moments_of, session_span
-from store.transcripts import WordLedger
+from store.moments import MomentLedger
+from store.records import Gap, Hold, Keyframe, Session, Span, Turn
+from store.spans import FIRST_ID, MICROSECONDS, id_range, keyframe_id
 
 INSERT_KEYFRAME = "INSERT INTO keyframes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 # A session whose recorder died ends at the last second it is known to have lived.
@@ -24,7 +23,7 @@ CLOSE_LEFT_OPEN = """
 """
 
 
-class Ledger(WordLedger):
+class Ledger(MomentLedger):
     """Sessions, gaps, keyframes, words and turns of one database.
 
     DiskFull when a write finds no room, MemoryDamaged when SQLite finds the file broken.
@@ -160,8 +159,13 @@ class Ledger(WordLedger):
         found = {row["id"]: Keyframe(**row) for row in self.database.rows(sql, (json.dumps(wanted),))}
         for each in wanted:
             if each not in found:
-                raise self._unknown(each)
+                raise self.unknown_keyframe(each)
         return [found[each] for each in wanted]
+
+    def present(self, ids: Sequence[int]) -> set[int]:
+        """Those of some ids that are keyframes of this memory."""
+        sql = "SELECT id FROM keyframes WHERE id IN (SELECT value FROM json_each(?))"
+        return {row["id"] for row in self.database.rows(sql, (json.dumps([int(each) for each in ids]),))}
 
     def last_in_full(self, before_id: int) -> Keyframe | None:
         """The newest keyframe below an id that was not reduced."""
@@ -184,11 +188,11 @@ class Ledger(WordLedger):
 
     def span(self) -> Span | None:
         """From the first session's start to the last known second, every keyframe inside; None before any session."""
-        sessions, ends = self.sessions(), self.first_and_last()
-        if not sessions:
+        sql = "SELECT min(started_at) AS began, max(coalesce(ended_at, heartbeat_at)) AS ended FROM sessions"
+        (sessions,), ends = self.database.rows(sql), self.first_and_last()
+        started_at, ended_at = sessions["began"], sessions["ended"]
+        if started_at is None:
             return None
-        started_at = sessions[0].started_at
-        ended_at = max(session_span(session).ended_at for session in sessions)
         if ends is not None:
             oldest, newest = ends
             started_at = min(started_at, oldest.captured_at)
@@ -197,23 +201,6 @@ class Ledger(WordLedger):
                 ended_at = newest.id / MICROSECONDS + 0.001
         return Span(started_at, ended_at)
 
-    def moments(self, span: Span | None = None, newest_first: bool = True, limit: int | None = None) -> list[Moment]:
-        """Each session's keyframes in stretches of less than 30 s."""
-        sessions = self.sessions()
-        found: list[Moment] = []
-        for session in reversed(sessions) if newest_first else sessions:
-            found += moments_of(self.keyframes_of_session(session.id, span))
-            if limit is not None and len(found) >= limit:
-                break
-        return sorted(found, key=lambda moment: moment.started_at, reverse=newest_first)[:limit]
-
     def size(self, rows: str) -> int:
         """How many rows a table of this schema has, or `table WHERE condition`."""
         return int(self.database.value(f"SELECT count(*) FROM {rows}"))
-
-    def _unknown(self, keyframe_id: int) -> UserError:
-        sql = "SELECT id FROM keyframes ORDER BY abs(id - ?) LIMIT 1"
-        nearest = self.database.value(sql, (keyframe_id,))
-        if nearest is None:
-            return NothingRecorded(f"There is no keyframe {keyframe_id}: nothing is recorded yet.", "Record first.")
-        return UserError(f"There is no keyframe {keyframe_id}.", f"The nearest one is {nearest}.")

@@ -1,11 +1,12 @@
-"""The recording lock: one recorder a memory, and the way to tell a live recorder from a dead one.
+"""The recording lock: one recorder a memory, and the way to tell a live recorder from a dead one; and short turns.
 
 The kernel releases an flock when its process ends, however it ends, so a lock that can be taken proves that nobody
-records. This file does not know what the lock protects.
+records. This file does not know what the locks protect.
 """
 
 import fcntl
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -73,3 +74,32 @@ class RecordingLock:
             f"{self.path.parent} is being recorded by another process" + (f" (pid {pid})." if pid else "."),
             "Stop that recorder first, or record into another memory.",
         )
+
+
+class Turn:
+    """A short turn at something: threads and processes wait for each other, and one's own turn may be taken again."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._thread, self._depth = path, threading.RLock(), 0
+        self._descriptor = -1
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Wait for the turn and have it inside the block. The file is opened once, as this is on the hot path."""
+        with self._thread:
+            if self._depth == 0:
+                if self._descriptor < 0:
+                    self._descriptor = open_private(self._path, os.O_RDWR)
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+                if self._depth == 0:
+                    fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1

@@ -1,8 +1,13 @@
 """Packs: append-only files of JPEGs or of sounds, the bytes that the rows point at.
 
-A record is a header {magic, row id, length, crc32} and its content, written in one write() and fsynced; its row is
-committed afterwards, so whatever lies behind the last committed record is either whole and unclaimed (harmless) or
-torn. This file does not know SQL: who appends or heals must hold the recording lock.
+A record is a header, its content and what seals it, written in one write() and fsynced; its row is committed
+afterwards, so whatever lies behind the last committed record is either whole and unclaimed (harmless) or torn.
+
+    encrypted   {magic, length, nonce} ciphertext, tag      AES-256-GCM under the pack's own key, bound to the row id
+    plain       {magic, row id, length, crc32} content      in memories without a key
+
+Both headers have 20 bytes and tell where the next record begins; erasing a record leaves its header where it is.
+This file does not know SQL: who heals must hold the recording lock.
 """
 
 import ctypes
@@ -10,18 +15,20 @@ import errno
 import os
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from store.disk import make_private_directory, open_private, write_whole, writing
 from store.errors import MemoryDamaged
+from store.lock import Turn
 from store.records import Keyframe, Sound
+from store.sealing import NONCE_BYTES, TAG_BYTES, BrokenSeal, FileKeys
 
 PACK_BYTES = 256 * 1024 * 1024
 PACK_NAMES = "[0-9]" * 6 + ".pack"
-MAGIC = b"WKF1"
-HEADER = struct.Struct("<4sqII")  # magic, row id, length_bytes, crc32
+HEADER_BYTES = 20
 PUNCH_HOLE, KEEP_SIZE = 0x02, 0x01  # of fallocate(2)
 
 
@@ -30,68 +37,143 @@ class Place(NamedTuple):
 
     pack: int
     offset_bytes: int
-    crc32: int
+    checksum: int
+
+
+class Form(Protocol):
+    """How a content becomes a record and a record a content; `trailer_bytes` lie behind the content."""
+
+    magic: bytes
+    trailer_bytes: int
+    headers_may_be_gone: bool
+
+    def record(self, file: str, row_id: int, content: bytes) -> tuple[bytes, int]:
+        """The whole record and its checksum."""
+        ...
+
+    def content(self, file: str, row: Keyframe | Sound, record: bytes) -> bytes:
+        """What a row points at. BrokenSeal if the record is not what was written for it."""
+        ...
+
+    def length(self, header: bytes) -> int:
+        """Of the content, in bytes."""
+        ...
+
+
+class PlainForm:
+    """Readable by everyone; a CRC-32 tells whether it is whole."""
+
+    magic, trailer_bytes = b"WKF1", 0
+    headers_may_be_gone = True  # older versions erased them with the content
+    _header = struct.Struct("<4sqII")  # magic, row id, length_bytes, crc32
+
+    def record(self, file: str, row_id: int, content: bytes) -> tuple[bytes, int]:
+        crc32 = zlib.crc32(content)
+        return self._header.pack(self.magic, row_id, len(content), crc32) + content, crc32
+
+    def content(self, file: str, row: Keyframe | Sound, record: bytes) -> bytes:
+        header, content = record[:HEADER_BYTES], record[HEADER_BYTES:]
+        if header != self._header.pack(self.magic, row.id, row.length_bytes, row.checksum):
+            raise BrokenSeal("no such record is there")
+        if zlib.crc32(content) != row.checksum:
+            raise BrokenSeal("its bytes have another checksum")
+        return content
+
+    def length(self, header: bytes) -> int:
+        return int(self._header.unpack(header)[2])
+
+
+class EncryptedForm:
+    """Readable with the pack's key only; the row's checksum is the beginning of the tag."""
+
+    magic, trailer_bytes = b"WKS1", TAG_BYTES
+    headers_may_be_gone = False
+    _header = struct.Struct(f"<4sI{NONCE_BYTES}s")  # magic, length_bytes, nonce
+    _context = struct.Struct("<q")  # row id
+
+    def __init__(self, keys: FileKeys) -> None:
+        self._keys = keys
+
+    def record(self, file: str, row_id: int, content: bytes) -> tuple[bytes, int]:
+        closed = self._keys.make(file).close(content, self._context.pack(row_id))
+        nonce, rest = closed[:NONCE_BYTES], closed[NONCE_BYTES:]
+        return self._header.pack(self.magic, len(content), nonce) + rest, _beginning(closed)
+
+    def content(self, file: str, row: Keyframe | Sound, record: bytes) -> bytes:
+        header, rest = record[:HEADER_BYTES], record[HEADER_BYTES:]
+        if header[:-NONCE_BYTES] != self._header.pack(self.magic, row.length_bytes, b"")[:-NONCE_BYTES]:
+            raise BrokenSeal("no such record is there")
+        if _beginning(record) != row.checksum:
+            raise BrokenSeal("its bytes have another checksum")
+        return self._keys.find(file).open(header[-NONCE_BYTES:] + rest, self._context.pack(row.id))
+
+    def length(self, header: bytes) -> int:
+        return int(self._header.unpack(header)[1])
 
 
 class Packs:
-    """The numbered pack files of one folder."""
+    """The numbered pack files of one folder of a memory."""
 
-    def __init__(self, directory: Path, pack_bytes: int = PACK_BYTES) -> None:
-        self.directory = directory
+    def __init__(self, directory: Path, keys: FileKeys, pack_bytes: int = PACK_BYTES) -> None:
+        self.directory, self.keys = directory, keys
+        self._form: Form = EncryptedForm(keys) if keys.encrypted else PlainForm()
+        self._turn = Turn(directory / "turn.lock")
         self._pack_bytes = pack_bytes
         self._newest = 0
 
-    def append(self, row_id: int, content: bytes) -> Place:
-        """Write one content, on disk on return. DiskFull: nothing of it is left behind."""
-        crc32 = zlib.crc32(content)
-        record = HEADER.pack(MAGIC, row_id, len(content), crc32) + content
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Nobody else appends inside the block: neither a record nor its row can come between."""
         with writing(self.directory):
             self.directory.parent.stat()  # a memory that vanished is not begun anew
             make_private_directory(self.directory)
-            pack = self._pack_with_room(len(record))
+            with self._turn.held():
+                yield
+
+    def append(self, row_id: int, content: bytes) -> Place:
+        """Write one content, on disk on return. DiskFull: nothing of it is left behind."""
+        with self.turn():
+            pack = self._pack_with_room(HEADER_BYTES + len(content) + self._form.trailer_bytes)
+            record, checksum = self._form.record(self.name(pack), row_id, content)
             descriptor = open_private(self.path(pack), os.O_RDWR | os.O_APPEND)
             try:
                 end = os.fstat(descriptor).st_size
                 _append_or_undo(descriptor, record, end)
             finally:
                 os.close(descriptor)
-        return Place(pack, end + HEADER.size, crc32)
+        return Place(pack, end + HEADER_BYTES, checksum)
 
     def read(self, row: Keyframe | Sound) -> bytes:
         """What a row points at. MemoryDamaged, naming the row, if it is not what was written."""
+        path, length = self.path(row.pack), HEADER_BYTES + row.length_bytes + self._form.trailer_bytes
         try:
-            descriptor = os.open(self.path(row.pack), os.O_RDONLY)
+            descriptor = os.open(path, os.O_RDONLY)
         except FileNotFoundError:
-            raise _damaged(row, f"{self.path(row.pack)} is missing") from None
+            raise _damaged(row, f"{path} is missing") from None
         try:
-            record = os.pread(descriptor, HEADER.size + row.length_bytes, row.offset_bytes - HEADER.size)
+            record = os.pread(descriptor, length, row.offset_bytes - HEADER_BYTES)
         finally:
             os.close(descriptor)
-        header, content = record[: HEADER.size], record[HEADER.size :]
-        if header != HEADER.pack(MAGIC, row.id, row.length_bytes, row.crc32):
-            raise _damaged(row, f"{self.path(row.pack)} holds no such record at {row.offset_bytes}")
-        if zlib.crc32(content) != row.crc32:
-            raise _damaged(row, f"its bytes in {self.path(row.pack)} have another checksum")
-        return content
+        try:
+            return self._form.content(self.name(row.pack), row, record)
+        except BrokenSeal as broken:
+            raise _damaged(row, f"{path} at {row.offset_bytes}: {broken}") from None
 
-    def erase(self, pack: int, offset_bytes: int, length_bytes: int) -> None:
-        """Give the bytes of one record back to the disk; where it cannot take them, they become zeros."""
+    def erase(self, pack: int, places: Iterable[tuple[int, int]]) -> None:
+        """Give contents (offset_bytes, length_bytes) back to the disk; where it cannot take them, they become zeros."""
         if not self.path(pack).exists():
             return
-        start, length = offset_bytes - HEADER.size, HEADER.size + length_bytes
         with writing(self.path(pack)):
             descriptor = os.open(self.path(pack), os.O_WRONLY)
             try:
-                _punch(descriptor, start, length)
+                for offset_bytes, length_bytes in places:
+                    _punch(descriptor, offset_bytes, length_bytes + self._form.trailer_bytes)
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
 
-    def heal(self, claimed_end: Callable[[int], int]) -> int:
-        """Cut a torn record off the newest pack and return how many bytes went.
-
-        `claimed_end(pack)` is where the last claimed record of that pack ends; whole records behind it stay.
-        """
+    def heal(self) -> int:
+        """Cut a torn record off the newest pack and return how many bytes went; whole ones stay, claimed or not."""
         pack = self._newest_pack()
         if pack == 0:
             return 0
@@ -99,15 +181,13 @@ class Packs:
             descriptor = os.open(self.path(pack), os.O_RDWR)
             try:
                 size = os.fstat(descriptor).st_size
-                end = claimed_end(pack)
-                while (next_end := _record_end(descriptor, end)) is not None:
-                    end = next_end
+                end = self._end_of_whole(descriptor, size)
                 if end < size:
                     os.ftruncate(descriptor, end)
                     os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-        return max(0, size - end)
+        return size - end
 
     def sizes(self) -> dict[int, int]:
         """Bytes of every pack file by its number."""
@@ -119,6 +199,28 @@ class Packs:
 
     def path(self, pack: int) -> Path:
         return self.directory / f"{pack:06d}.pack"
+
+    def name(self, pack: int) -> str:
+        """By which the pack's key is known."""
+        return f"{self.directory.name}/{pack:06d}.pack"
+
+    def close(self) -> None:
+        self._turn.close()
+
+    def _end_of_whole(self, descriptor: int, size: int) -> int:
+        """Where the last whole record ends, or the file where that cannot be told."""
+        end = 0
+        while end < size:
+            header = os.pread(descriptor, HEADER_BYTES, end)
+            if len(header) == HEADER_BYTES and not header.startswith(self._form.magic):
+                return size if self._form.headers_may_be_gone else end
+            if len(header) < HEADER_BYTES:
+                break
+            next_end = end + HEADER_BYTES + self._form.length(header) + self._form.trailer_bytes
+            if next_end > size:
+                break
+            end = next_end
+        return end
 
     def _newest_pack(self) -> int:
         """The highest number there is, 0 for none; the folder is listed once, then only looked ahead in."""
@@ -144,19 +246,6 @@ def _append_or_undo(descriptor: int, record: bytes, end: int) -> None:
         raise
 
 
-def _record_end(descriptor: int, offset: int) -> int | None:
-    """Where the whole record that starts at `offset` ends, None if none does."""
-    header = os.pread(descriptor, HEADER.size, offset)
-    if len(header) < HEADER.size:
-        return None
-    magic, _, length, crc32 = HEADER.unpack(header)
-    end = offset + HEADER.size + length
-    if magic != MAGIC or end > os.fstat(descriptor).st_size:
-        return None
-    content = os.pread(descriptor, length, offset + HEADER.size)
-    return int(end) if zlib.crc32(content) == crc32 else None
-
-
 def _punch(descriptor: int, start: int, length: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.fallocate(descriptor, PUNCH_HOLE | KEEP_SIZE, ctypes.c_long(start), ctypes.c_long(length)) == 0:
@@ -169,3 +258,8 @@ def _punch(descriptor: int, start: int, length: int) -> None:
 def _damaged(row: Keyframe | Sound, what: str) -> MemoryDamaged:
     when = row.local_time.isoformat(sep=" ", timespec="seconds")
     return MemoryDamaged(f"{type(row).__name__} {row.id} ({when}) cannot be read: {what}.", "Run: whereabouts check")
+
+
+def _beginning(record: bytes) -> int:
+    """The first four bytes of the tag that a record ends with."""
+    return int.from_bytes(record[-TAG_BYTES:][:4], "little")

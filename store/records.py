@@ -65,7 +65,7 @@ class Keyframe:
     pack: int
     offset_bytes: int
     length_bytes: int
-    crc32: int
+    checksum: int
     reduced: bool = False
 
     @property
@@ -110,7 +110,7 @@ class Sound:
     pack: int
     offset_bytes: int
     length_bytes: int
-    crc32: int
+    checksum: int
     heard: bool
 
     @property

@@ -1,16 +1,19 @@
 """The arithmetic of time: spans as ranges of keyframe ids, worn and recorded time, moments.
 
 A keyframe's id is its capture time in microseconds, so a span is a range of ids and is cut at whole microseconds.
+A moment is what one session saw in one half minute of the clock, so it is the same however it was come upon.
 This file does not know SQL or files: records in, records out.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 
 from store.records import Gap, Keyframe, Moment, Session, Span
 
 MICROSECONDS = 1_000_000
-MOMENT_S = 30.0
-FIRST_ID, LAST_ID = -(2**63), 2**63 - 1
+MOMENT_IDS = 30 * MICROSECONDS
+FIRST_ID, LAST_ID = -(2**62), 2**62  # beyond any time, and SQLite can still count on from there
+EVER = Span(-math.inf, math.inf)
 
 
 def keyframe_id(captured_at: float) -> int:
@@ -20,22 +23,24 @@ def keyframe_id(captured_at: float) -> int:
 
 def id_range(span: Span | None) -> tuple[int, int]:
     """The ids of a span, [first, behind the last); None is all of time, and an endless span is allowed."""
-    if span is None:
-        return FIRST_ID, LAST_ID
+    span = EVER if span is None else span
     return _bounded_id(span.started_at), _bounded_id(span.ended_at)
 
 
 def moments_of(keyframes: Iterable[Keyframe]) -> list[Moment]:
-    """One session's keyframes, in time order, as moments of less than 30 s.
+    """Keyframes in time order as moments in the order of their beginnings.
 
     The best keyframe is the middle one, or of those that were not reduced the nearest to it.
     """
-    groups: list[list[Keyframe]] = []
+    groups: dict[tuple[int, int], list[Keyframe]] = {}
     for keyframe in keyframes:
-        if not groups or keyframe.captured_at - groups[-1][0].captured_at >= MOMENT_S:
-            groups.append([])
-        groups[-1].append(keyframe)
-    return [Moment(group[0].captured_at, group[-1].captured_at, _best(group), len(group)) for group in groups]
+        groups.setdefault(moment_key(keyframe), []).append(keyframe)
+    return [Moment(group[0].captured_at, group[-1].captured_at, _best(group), len(group)) for group in groups.values()]
+
+
+def moment_key(keyframe: Keyframe) -> tuple[int, int]:
+    """Which half minute of which session: keyframes of one moment have it in common."""
+    return keyframe.id // MOMENT_IDS, keyframe.session_id
 
 
 def _best(group: Sequence[Keyframe]) -> Keyframe:
@@ -67,7 +72,7 @@ def total_s(spans: Iterable[Span]) -> float:
 
 
 def _bounded_id(at: float) -> int:
-    return int(min(max(at * MICROSECONDS, FIRST_ID), 2.0**62))
+    return int(min(max(at * MICROSECONDS, FIRST_ID), LAST_ID))
 
 
 def _clipped(part: Span, span: Span) -> Span:

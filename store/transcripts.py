@@ -9,14 +9,19 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, astuple
+from itertools import accumulate
 from typing import Any
 
 from store.freed import FreedLedger
 from store.records import Heard, Keyframe, Sound, Span, Transcript
-from store.spans import id_range
+from store.spans import EVER, LAST_ID, id_range
 
-# What overlaps a span: started before its end, and ended in it or, if it took no time, lies in it.
-OVERLAPS = "started_at < ? AND (ended_at > ? OR started_at >= ?)"
+# What overlaps a span [?1, ?2): started before its end, and ended in it or, if it took no time, lies in it. As nothing
+# took longer than the longest, it is found by when it started; a second more, as times are rounded.
+OVERLAPS = """
+    started_at >= ?1 - 1 - (SELECT coalesce(max(ended_at - started_at), 0) FROM {table}) AND started_at < ?2
+    AND (ended_at > ?1 OR started_at >= ?1)
+"""
 UNHEARD = "heard = 0"
 UNREAD = "reduced = 0 AND id NOT IN (SELECT keyframe_id FROM keyframes_read)"
 SAME_TEXT_S = 30.0  # text that stays in view is one row that grows
@@ -31,8 +36,20 @@ EXTEND_TRANSCRIPT = """
     WHERE id = (
         SELECT id FROM transcripts WHERE session_id = :session_id AND source = :source AND text = :text
         AND started_at <= :ended_at + :same_text_s AND ended_at >= :started_at - :same_text_s
+        AND started_at >= :started_at - :same_text_s - 1 - (SELECT max(ended_at - started_at) FROM transcripts)
         ORDER BY started_at DESC LIMIT 1
     )
+"""
+RANKED = 10_000  # rows; the rank of a word that is in more of them tells little and takes long
+COUNT_ROWS = (
+    f"SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? AND rowid >= ? AND rowid <= ? LIMIT {RANKED})"
+)
+FIND_WORDS = f"""
+    SELECT transcripts.* FROM (
+        SELECT rowid AS id, bm25(words) AS unlikeness FROM words WHERE words MATCH ?3 AND rowid >= ?4 AND rowid <= ?5
+        ORDER BY rowid DESC LIMIT {RANKED}
+    ) JOIN transcripts USING (id)
+    WHERE {OVERLAPS.format(table="transcripts")} ORDER BY unlikeness, started_at DESC LIMIT ?6
 """
 
 
@@ -90,25 +107,42 @@ class WordLedger(FreedLedger):
         return [Transcript(**row) for row in self.overlapping("transcripts", span)]
 
     def find_words(self, query: str, span: Span | None = None, limit: int = 20) -> list[Transcript]:
-        """Transcripts of the span with any of the words, by their stems; best first (BM25)."""
-        wanted = " OR ".join(f'"{word}"' for word in re.findall(r"\w+", query))
-        span = span if span is not None else Span(float("-inf"), float("inf"))
-        if not wanted:
-            return []
-        sql = f"""
-            SELECT transcripts.* FROM words JOIN transcripts ON transcripts.id = words.rowid
-            WHERE words MATCH ? AND {OVERLAPS} ORDER BY bm25(words), started_at DESC LIMIT ?
+        """Transcripts of the span with any of the words, by their stems; best first (BM25).
+
+        "Words in quotes" stand in a row, and word* is how one begins. Of the rows of words that are everywhere only the
+        newest are ranked; where there are rarer words, only rows with one of these.
         """
-        found = self.database.rows(sql, (wanted, span.ended_at, span.started_at, span.started_at, limit))
+        span, ids = EVER if span is None else span, self._transcript_ids(span)
+        counts = {term: self.database.value(COUNT_ROWS, (term, *ids)) for term in _terms(query)}
+        terms = sorted((term for term in counts if counts[term]), key=counts.__getitem__)
+        if not terms:
+            return []
+        totals = accumulate(counts[term] for term in terms)
+        rare = [term for term, total in zip(terms, totals, strict=True) if total < RANKED] or terms[:1]
+        wanted = f"({' OR '.join(rare)}) AND ({' OR '.join(terms)})"
+        found = self.database.rows(FIND_WORDS, (span.started_at, span.ended_at, wanted, *ids, limit))
         return [Transcript(**row) for row in found]
+
+    def _transcript_ids(self, span: Span | None) -> tuple[int, int]:
+        """The lowest and the highest id of the transcripts that overlap a span."""
+        if span is None:
+            return 0, LAST_ID
+        sql = f"SELECT min(id) AS first, max(id) AS last FROM transcripts WHERE {OVERLAPS.format(table='transcripts')}"
+        (ids,) = self.database.rows(sql, (span.started_at, span.ended_at))
+        return ids["first"] or 0, ids["last"] or 0
 
     def overlapping(self, table: str, span: Span | None) -> list[dict[str, Any]]:
         """The rows of a table with started_at and ended_at that overlap the span, in time order."""
-        span = span if span is not None else Span(float("-inf"), float("inf"))
-        return self.database.rows(
-            f"SELECT * FROM {table} WHERE {OVERLAPS} ORDER BY started_at, id",
-            (span.ended_at, span.started_at, span.started_at),
-        )
+        span = EVER if span is None else span
+        sql = f"SELECT * FROM {table} WHERE {OVERLAPS.format(table=table)} ORDER BY started_at, id"
+        return self.database.rows(sql, (span.started_at, span.ended_at))
+
+
+def _terms(query: str) -> list[str]:
+    """Every word, "words in quotes" and beginning* of a query, once and as FTS5 wants it written."""
+    found = re.findall(r'(?:"([^"]*)"|(\w+))(\*?)', query)
+    rows = ((re.findall(r"\w+", quoted or word), star) for quoted, word, star in found)
+    return list(dict.fromkeys(f'"{" ".join(words)}"{star}' for words, star in rows if words))
 
 
 def _as_sounds(rows: Iterable[dict[str, Any]]) -> list[Sound]:

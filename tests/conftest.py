@@ -34,6 +34,16 @@ TINY = replace(
 )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def keys_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test touches the keys and settings of whoever runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"):
+            patch.setenv(variable, str(tmp_path_factory.mktemp(variable.lower())))
+        patch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_recipe() -> Recipe:
     return TINY

@@ -8,7 +8,7 @@ import pytest
 
 from store.check import check
 from store.episodic import EpisodicStore
-from store.packs import HEADER
+from store.packs import HEADER_BYTES
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_a_whole_memory_is_clean_and_counted(store: EpisodicStore):
     report = check(store)
     assert report.clean
     assert (report.sessions, report.keyframes, report.packs, report.embeddings) == (1, 3, 1, {"nano": 3})
-    assert (report.pack_bytes, report.orphan_bytes) == (3 * (100 + HEADER.size), 0)
+    assert (report.pack_bytes, report.orphan_bytes) == (3 * (100 + HEADER_BYTES), 0)
 
 
 def test_an_empty_memory_is_clean(tmp_path: Path):
@@ -41,14 +41,14 @@ def test_bytes_without_a_row_are_counted_and_no_problem(store: EpisodicStore):
     store.packs.append(7, bytes(50))
     report = check(store)
     assert report.clean
-    assert report.orphan_bytes == 50 + HEADER.size
+    assert report.orphan_bytes == 50 + HEADER_BYTES
 
 
 def test_every_damaged_picture_is_a_problem_of_its_own(store: EpisodicStore):
     pack = store.packs.path(1)
     content = bytearray(pack.read_bytes())
     content[-1] ^= 1
-    content[HEADER.size] ^= 1
+    content[HEADER_BYTES] ^= 1
     pack.write_bytes(content)
     assert kinds(store) == ["keyframe", "keyframe"]
     assert "1000000000" in check(store).problems[0].detail

@@ -36,7 +36,7 @@ with store.hold_for_recording():
 
 # One process loads everything once and forks a recorder for each kill; each goes on with the session before it.
 KILLER = """
-import os, random, signal, sys, time
+import os, random, signal, sys, time, zlib
 from itertools import count
 from pathlib import Path
 import numpy as np
@@ -50,7 +50,7 @@ memory, kills, chance = Path(sys.argv[1]), int(sys.argv[2]), random.Random(200)
 def record(start_at, told):
     noise = np.random.default_rng()
     def tell(keyframe):
-        os.write(told, b"%d %d %f\\n" % (keyframe.id, keyframe.crc32, keyframe.captured_at))
+        os.write(told, b"%d %d %f\\n" % (keyframe.id, zlib.crc32(store.jpeg(keyframe)), keyframe.captured_at))
     with EpisodicStore.open(memory) as store, store.hold_for_recording():
         recording = Recording(store, "camera", Capture(fps=1.0), reopen_within_s=900, on_keyframe=tell)
         for tick in count():

@@ -103,7 +103,9 @@ def test_a_damaged_picture_is_named(store: EpisodicStore):
     (keyframe_id,) = record(store, [0])
     keyframe = store.keyframe(keyframe_id)
     pack = store.packs.path(keyframe.pack)
-    pack.write_bytes(pack.read_bytes().replace(b"picture", b"pictures"))
+    content = bytearray(pack.read_bytes())
+    content[keyframe.offset_bytes] ^= 1
+    pack.write_bytes(content)
     with pytest.raises(MemoryDamaged, match=str(keyframe_id)):
         store.jpeg(keyframe)
 

@@ -12,7 +12,7 @@ from store.check import check
 from store.database import MIGRATIONS
 from store.episodic import EpisodicStore
 from store.errors import MemoryDamaged
-from store.packs import HEADER
+from store.packs import HEADER_BYTES
 from store.records import Heard, Reduction, Session, Span
 
 START = 1_760_000_000.0
@@ -20,7 +20,7 @@ START = 1_760_000_000.0
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[EpisodicStore]:
-    with EpisodicStore.open(tmp_path / "memory") as store:
+    with EpisodicStore.open(tmp_path / "memory", encrypt=False) as store:  # what lies in its files can be read
         yield store
 
 
@@ -88,19 +88,10 @@ def test_a_crash_between_the_rows_and_the_bytes_is_made_good(store: EpisodicStor
     store.close()
     with EpisodicStore.open(store.directory) as again:
         path = again.sound_packs.path(1)
-        assert not path.read_bytes().strip(b"\0")
+        assert b"ogg" not in path.read_bytes() and path.stat().st_blocks * 512 < 2 * 21000
         (kept,) = add_sounds(again, session, 1)
         assert again.sound_bytes(again.sounds()[0])[:5] == b"ogg 0" and again.sounds()[0].id == kept
         assert check(again).clean
-
-
-def test_nothing_is_written_over_bytes_that_are_still_to_be_erased(store: EpisodicStore, session: Session) -> None:
-    ids = add_sounds(store, session, 2)
-    last = store.sounds()[-1]
-    store.release_sounds(ids[1:])
-    assert store.claimed_end("sounds", 1) == last.offset_bytes + last.length_bytes
-    store.sound_packs.heal(lambda pack: store.claimed_end("sounds", pack))
-    assert store.sound_packs.sizes()[1] == last.offset_bytes + last.length_bytes
 
 
 def test_a_reduced_keyframe_is_a_small_picture_and_its_neighbours_stay(store: EpisodicStore, session: Session) -> None:
@@ -185,7 +176,7 @@ def test_a_memory_of_the_first_version_is_brought_up_to_date_with_its_words(tmp_
 def test_a_sound_whose_bytes_are_not_what_they_were_is_named(store: EpisodicStore, session: Session) -> None:
     (sound_id,) = add_sounds(store, session, 1)
     path = store.sound_packs.path(1)
-    path.write_bytes(path.read_bytes()[: HEADER.size] + b"x" * 21000)
+    path.write_bytes(path.read_bytes()[: HEADER_BYTES] + b"x" * 21000)
     with pytest.raises(MemoryDamaged, match=f"Sound {sound_id}"):
         store.sound_bytes(store.sounds()[0])
     assert [problem.kind for problem in check(store).problems] == ["sound"]

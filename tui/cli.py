@@ -27,6 +27,7 @@ from tui.options import json_option, need_folder_of, span_options
 from tui.picture import Picture
 from tui.progress import watch_indexing, watch_loading, watch_words
 from tui.recording import cameras, import_films, pause, private, record, resume
+from tui.secrecy import key, lock, open_memory, passwd, unlock
 from tui.workbench import evaluate, questions, train
 
 FOLLOW_EVERY_S = 5.0
@@ -68,7 +69,7 @@ def demo(ctx: click.Context, keep: Path | None) -> None:
 def index(memory: Path, follow: bool) -> None:
     """Embed what was recorded, so that it can be asked, and write down its words."""
     config = load_config()
-    with stopping() as stop, EpisodicStore.open(memory, create=follow) as store:
+    with stopping() as stop, open_memory(memory, create=follow) as store:
         if follow:
             os.nice(19)
         checkpoint = watch_loading(config.model.checkpoint)
@@ -90,7 +91,7 @@ def index(memory: Path, follow: bool) -> None:
 @click.pass_obj
 def ask(memory: Path, question: str, since: str | None, until: str | None, as_json: bool) -> None:
     """Ask about what was seen, for example: whereabouts ask "where did I put my wallet?" """
-    with EpisodicStore.open(memory, create=False) as store:
+    with open_memory(memory, create=False) as store:
         config, span = load_config(), asked_span(store, since, until)
         checkpoint = watch_loading(config.model.checkpoint)
         watch_indexing(store, checkpoint)
@@ -113,7 +114,7 @@ def ask(memory: Path, question: str, since: str | None, until: str | None, as_js
 @click.pass_obj
 def moments(memory: Path, since: str | None, until: str | None, limit: int | None, as_json: bool) -> None:
     """List what was recorded, newest first."""
-    with EpisodicStore.open(memory, create=False) as store:
+    with open_memory(memory, create=False) as store:
         found = store.moments(asked_span(store, since, until), limit=limit)
     if as_json:
         click.echo(report.to_json([report.moment_json(moment) for moment in found]))
@@ -131,7 +132,7 @@ def moments(memory: Path, since: str | None, until: str | None, limit: int | Non
 @click.pass_obj
 def show(memory: Path, keyframe: int, output: Path | None) -> None:
     """Show a keyframe in the terminal, or write it to a file."""
-    with EpisodicStore.open(memory, create=False) as store:
+    with open_memory(memory, create=False) as store:
         found = store.keyframe(keyframe)
         jpeg = store.jpeg(found)
     if output is None:
@@ -152,7 +153,7 @@ def show(memory: Path, keyframe: int, output: Path | None) -> None:
 @click.pass_obj
 def words(memory: Path, query: str, since: str | None, until: str | None, limit: int, as_json: bool) -> None:
     """Find what was said or was to be read, for example: whereabouts words "bus timetable" """
-    with EpisodicStore.open(memory, create=False) as store:
+    with open_memory(memory, create=False) as store:
         found = store.find_words(query, asked_span(store, since, until), limit)
         zone_s, waiting = zone_offset_s(store), store.status()
     if as_json:
@@ -172,7 +173,7 @@ def words(memory: Path, query: str, since: str | None, until: str | None, limit:
 @click.pass_obj
 def status(memory: Path, as_json: bool) -> None:
     """What is in the memory, how much room it takes, and how the recorder is."""
-    with EpisodicStore.open(memory, create=False) as store:
+    with open_memory(memory, create=False) as store:
         found: dict[str, Any] = store.status()
         recorder = _recorder(memory) if found["recording"] else None
         described = report.status_json(found, _indexed(found["indexed"]), store.sessions(), recorder)
@@ -188,7 +189,7 @@ def check(memory: Path) -> None:
     """Read the whole memory once and say whether it is whole."""
     from store.check import check as check_store
 
-    with EpisodicStore.open(memory, create=False) as store:
+    with open_memory(memory, create=False) as store:
         found = check_store(store)
     packs = f"{say_bytes(found.pack_bytes)} in {found.packs} packs"
     click.echo(f"Read {found.sessions} sessions and {found.keyframes} keyframes, {packs}.")
@@ -201,7 +202,11 @@ def check(memory: Path) -> None:
     click.echo("The memory is whole.")
 
 
-for command in (record, import_films, cameras, pause, private, resume, service, config, train, questions, evaluate):
+for command in (
+    *(record, import_films, cameras, pause, private, resume, service, config),
+    *(unlock, lock, passwd, key),
+    *(train, questions, evaluate),
+):
     cli.add_command(command)
 
 

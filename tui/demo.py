@@ -59,6 +59,8 @@ def run(console: Console, keep: Path | None) -> bool:
     with _folder(keep) as memory, EpisodicStore.open(memory) as store:
         narrations = record_morning(store)
         verdicts = _ask_all(store, choose_questions(narrations), console)
+        if store.vault and not keep:
+            store.vault.destroy()
     console.print(_closing_table(verdicts))
     console.print(f"{sum(each.right for each in verdicts)} of {len(verdicts)} right, in {monotonic() - began_s:.0f} s.")
     if keep:

@@ -78,7 +78,7 @@ def learn_salience(folder: Path, work: Path) -> None:
     for seed in range(first, first + CONFIDENCE_HOMES):
         home = Home(seed, HOME_MINUTES, work / f"home-{seed}-{HOME_MINUTES:g}")
         record_home(home)
-        with EpisodicStore.open(home.folder / "memory") as store:
+        with EpisodicStore.open(home.folder / "memory", encrypt=False) as store:
             catch_up(store, checkpoint, reduce=False)
             compressed.append(store.compressed(checkpoint.key, ids := store.indexed_ids(checkpoint.key)))
         spans = [(each.start_s, each.end_s) for each in home.narrations()]
@@ -147,7 +147,7 @@ def record_home(home: Home) -> None:
     shutil.rmtree(home.folder, ignore_errors=True)
     home.folder.mkdir(parents=True)
     settings, draft = Capture(), home.truth.with_suffix(".draft")
-    with EpisodicStore.open(home.folder / "memory") as store:
+    with EpisodicStore.open(home.folder / "memory", encrypt=False) as store:
         record(store, SimulatedCamera(home.seed, home.minutes, settings.fps, narrations=draft), settings)
     draft.rename(home.truth)
 

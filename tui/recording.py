@@ -13,7 +13,6 @@ from pathlib import Path
 import click
 
 from store.config import CameraSettings, Config, load_config
-from store.episodic import EpisodicStore
 from store.errors import UserError
 from store.units import read_quantity
 from tui import report
@@ -21,6 +20,7 @@ from tui.clock import say_duration
 from tui.exits import stopping
 from tui.options import fps_option, json_option
 from tui.progress import watch_folder, watch_recording, watch_service
+from tui.secrecy import open_memory
 
 HELD = {"pause": "Paused", "private": "Private: neither picture nor sound is recorded", "resume": "Recording goes on"}
 
@@ -44,14 +44,14 @@ def record(memory: Path, camera: str, fps: float | None) -> None:
     sound = replace(config.sound, source=worn.sound or config.sound.source)
     with stopping() as stop:
         if Path(worn.uri).is_dir():
-            with EpisodicStore.open(memory) as store:
+            with open_memory(memory) as store:
                 watch_folder(store, Path(worn.uri), config.capture, sound, stop)
         elif is_live(worn.uri):
-            with EpisodicStore.open(memory) as store:
+            with open_memory(memory) as store:
                 watch_service(store, worn, config, stop)
         else:
             framed = Framed(open_camera(worn.uri, config.capture.fps), worn.rotation, worn.crop)
-            with closing(framed) as film, EpisodicStore.open(memory) as store:
+            with closing(framed) as film, open_memory(memory) as store:
                 watch_recording(store, film, config.capture, stop, sound)
 
 
@@ -69,7 +69,7 @@ def import_films(memory: Path, films: Sequence[Path], recorded_at: datetime | No
         raise UserError(f"--recorded-at is of one film, and there are {len(films)}.", "Import them one by one.")
     config = _config(fps)
     for path in films:
-        with closing(Film(path, config.capture.fps, recorded_at)) as film, EpisodicStore.open(memory) as store:
+        with closing(Film(path, config.capture.fps, recorded_at)) as film, open_memory(memory) as store:
             watch_recording(store, film, config.capture, sound=config.sound)
 
 
@@ -122,7 +122,7 @@ def _hold(memory: Path, do: str, duration: str | None) -> None:
     for_s = None if duration is None else read_quantity(duration, "s")
     if for_s is not None and not 1 <= for_s <= LONGEST_HOLD_S:
         raise UserError(f"Nothing can be held for {duration}.", "Give a duration from 1s to 3650d, or none.")
-    EpisodicStore.open(memory, create=False).close()  # says so where there is no memory
+    open_memory(memory, create=False).close()  # says so where there is no memory
     state = request(memory, do, for_s)
     length = f" for {say_duration(for_s)}" if for_s else " until you run: whereabouts resume" if do != "resume" else ""
     nobody = "" if state["running"] else " No recorder is running; the next one will know."

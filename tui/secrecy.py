@@ -1,0 +1,114 @@
+"""Opening a memory, and the commands about its key: unlock, lock, passwd, key.
+
+Where a memory is locked and somebody sits at the terminal, they are asked for the passphrase instead of being turned
+away. This file does not know how keys are kept or what they open.
+"""
+
+import sys
+from pathlib import Path
+
+import click
+
+from store.episodic import EpisodicStore
+from store.errors import MemoryLocked, UserError
+from store.vault import Vault, is_encrypted
+
+TRIES = 3
+
+
+def open_memory(directory: Path, *, create: bool = True) -> EpisodicStore:
+    """EpisodicStore.open for the command line; a new memory says once where its key is."""
+    new = create and not is_encrypted(directory) and not (directory / "memory.db").exists()
+    try:
+        store = EpisodicStore.open(directory, create=create)
+    except MemoryLocked:
+        if not sys.stdin.isatty():
+            raise
+        _unlock(directory)
+        store = EpisodicStore.open(directory, create=create)
+    if new and store.vault:
+        click.echo(
+            f"This new memory is encrypted; its key is in {store.vault.place}.\n"
+            "Keep its recovery key where you will find it: whereabouts key",
+            err=True,
+        )
+    return store
+
+
+@click.command()
+@click.pass_obj
+def unlock(memory: Path) -> None:
+    """Open a memory with its passphrase or its recovery key, until it is locked again or the machine stops."""
+    _need_memory(memory)
+    _unlock(memory)
+    click.echo(f"{memory} is unlocked.")
+
+
+@click.command()
+@click.pass_obj
+def lock(memory: Path) -> None:
+    """Nobody may open the memory without its passphrase from now on."""
+    try:
+        vault = _vault(memory)
+    except MemoryLocked:
+        click.echo(f"{memory} is locked already.")
+        return
+    vault.lock()
+    click.echo(f"{memory} is locked. A recorder that is running keeps its key until it ends.")
+
+
+@click.command()
+@click.option("--remove", is_flag=True, help="Let the keyring of this desktop keep the key instead, or a file.")
+@click.pass_obj
+def passwd(memory: Path, remove: bool) -> None:
+    """Protect the memory with a passphrase, or with another one."""
+    open_memory(memory, create=False).close()
+    vault = _vault(memory)
+    if remove:
+        click.echo(f"The key is now in {vault.without_passphrase().place}.")
+        return
+    vault.with_passphrase(_ask("New passphrase", twice=True))
+    click.echo("The passphrase is set. Nobody can find it out for you; the recovery key opens the memory as well.")
+
+
+@click.command()
+@click.pass_obj
+def key(memory: Path) -> None:
+    """Print the recovery key, which opens the memory and every backup of it on any machine."""
+    open_memory(memory, create=False).close()
+    click.echo(_vault(memory).recovery_key)
+    click.echo("Write it down and keep it away from this machine: whoever has it can read everything.", err=True)
+
+
+def _unlock(directory: Path) -> None:
+    for left in reversed(range(TRIES if sys.stdin.isatty() else 1)):
+        try:
+            Vault.unlock(directory, _ask("Passphrase or recovery key"))
+            return
+        except UserError as error:
+            if not left:
+                raise
+            click.echo(error.message, err=True)
+
+
+def _ask(what: str, twice: bool = False) -> str:
+    """From the terminal without showing it; else a line of what is piped in."""
+    if sys.stdin.isatty():
+        return str(click.prompt(what, hide_input=True, confirmation_prompt=twice, err=True))
+    line = sys.stdin.readline().rstrip("\n")
+    if not line:
+        raise UserError(f"{what}: nothing was given.", "Type it in a terminal, or give it on standard input.")
+    return line
+
+
+def _need_memory(directory: Path) -> None:
+    if not is_encrypted(directory) and not (directory / "memory.db").exists():
+        EpisodicStore.open(directory, create=False)
+
+
+def _vault(directory: Path) -> Vault:
+    _need_memory(directory)
+    vault = Vault.open(directory)
+    if vault is None:
+        raise UserError(f"{directory} is not encrypted.", "Every new memory is: export this one and import it.")
+    return vault
