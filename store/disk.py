@@ -54,11 +54,11 @@ def open_private(path: Path, flags: int) -> int:
     return descriptor
 
 
-def write_whole(descriptor: int, content: bytes) -> None:
-    """One write() and one fsync(). OSError (ENOSPC) if not all of it went in."""
-    written = os.write(descriptor, content)
-    if written < len(content):
-        raise OSError(errno.ENOSPC, f"{written} of {len(content)} bytes written")
+def write_whole(descriptor: int, *parts: bytes) -> None:
+    """One writev() and one fsync(). OSError (ENOSPC) if not all of it went in."""
+    written, length = os.writev(descriptor, parts), sum(map(len, parts))
+    if written < length:
+        raise OSError(errno.ENOSPC, f"{written} of {length} bytes written")
     os.fsync(descriptor)
 
 

@@ -5,13 +5,15 @@ This file does not know packs, embeddings or locks; who calls it sees to their o
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
 from store.moments import MomentLedger
 from store.records import Gap, Hold, Keyframe, Session, Span, Turn
 from store.spans import FIRST_ID, MICROSECONDS, id_range, keyframe_id
 
+KEYFRAME_ROW = attrgetter(*(column.name for column in fields(Keyframe)))  # astuple copies deeply: 70 us
 INSERT_KEYFRAME = "INSERT INTO keyframes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 # A session whose recorder died ends at the last second it is known to have lived.
 CLOSE_LEFT_OPEN = """
@@ -131,7 +133,7 @@ class Ledger(MomentLedger):
 
     def commit_keyframe(self, keyframe: Keyframe) -> None:
         """The commit point of a keyframe: its bytes must be on disk before."""
-        self.database.execute(INSERT_KEYFRAME, tuple(asdict(keyframe).values()))
+        self.database.execute(INSERT_KEYFRAME, KEYFRAME_ROW(keyframe))
 
     def keyframe(self, keyframe_id: int) -> Keyframe:
         """UserError, naming the nearest id, if there is none with this one."""

@@ -24,7 +24,7 @@ from store.disk import make_private_directory, open_private, write_whole, writin
 from store.errors import MemoryDamaged
 from store.lock import Turn
 from store.records import Keyframe, Sound
-from store.sealing import NONCE_BYTES, TAG_BYTES, BrokenSeal, FileKeys
+from store.sealing import TAG_BYTES, BrokenSeal, FileKeys
 
 PACK_BYTES = 256 * 1024 * 1024
 PACK_NAMES = "[0-9]" * 6 + ".pack"
@@ -47,8 +47,8 @@ class Form(Protocol):
     trailer_bytes: int
     headers_may_be_gone: bool
 
-    def record(self, file: str, row_id: int, content: bytes) -> tuple[bytes, int]:
-        """The whole record and its checksum."""
+    def record(self, file: str, row_id: int, content: bytes) -> tuple[list[bytes], int]:
+        """The parts of a record, to be written behind each other, and its checksum."""
         ...
 
     def content(self, file: str, row: Keyframe | Sound, record: bytes) -> bytes:
@@ -67,9 +67,9 @@ class PlainForm:
     headers_may_be_gone = True  # older versions erased them with the content
     _header = struct.Struct("<4sqII")  # magic, row id, length_bytes, crc32
 
-    def record(self, file: str, row_id: int, content: bytes) -> tuple[bytes, int]:
+    def record(self, file: str, row_id: int, content: bytes) -> tuple[list[bytes], int]:
         crc32 = zlib.crc32(content)
-        return self._header.pack(self.magic, row_id, len(content), crc32) + content, crc32
+        return [self._header.pack(self.magic, row_id, len(content), crc32), content], crc32
 
     def content(self, file: str, row: Keyframe | Sound, record: bytes) -> bytes:
         header, content = record[:HEADER_BYTES], record[HEADER_BYTES:]
@@ -88,27 +88,26 @@ class EncryptedForm:
 
     magic, trailer_bytes = b"WKS1", TAG_BYTES
     headers_may_be_gone = False
-    _header = struct.Struct(f"<4sI{NONCE_BYTES}s")  # magic, length_bytes, nonce
+    _start = struct.Struct("<4sI")  # magic, length_bytes; the nonce is the rest of the header
     _context = struct.Struct("<q")  # row id
 
     def __init__(self, keys: FileKeys) -> None:
         self._keys = keys
 
-    def record(self, file: str, row_id: int, content: bytes) -> tuple[bytes, int]:
+    def record(self, file: str, row_id: int, content: bytes) -> tuple[list[bytes], int]:
         closed = self._keys.make(file).close(content, self._context.pack(row_id))
-        nonce, rest = closed[:NONCE_BYTES], closed[NONCE_BYTES:]
-        return self._header.pack(self.magic, len(content), nonce) + rest, _beginning(closed)
+        return [self._start.pack(self.magic, len(content)), closed], _beginning(closed)
 
     def content(self, file: str, row: Keyframe | Sound, record: bytes) -> bytes:
-        header, rest = record[:HEADER_BYTES], record[HEADER_BYTES:]
-        if header[:-NONCE_BYTES] != self._header.pack(self.magic, row.length_bytes, b"")[:-NONCE_BYTES]:
+        start, closed = record[: self._start.size], record[self._start.size :]
+        if start != self._start.pack(self.magic, row.length_bytes):
             raise BrokenSeal("no such record is there")
-        if _beginning(record) != row.checksum:
+        if _beginning(closed) != row.checksum:
             raise BrokenSeal("its bytes have another checksum")
-        return self._keys.find(file).open(header[-NONCE_BYTES:] + rest, self._context.pack(row.id))
+        return self._keys.find(file).open(closed, self._context.pack(row.id))
 
     def length(self, header: bytes) -> int:
-        return int(self._header.unpack(header)[1])
+        return int(self._start.unpack_from(header)[1])
 
 
 class Packs:
@@ -120,28 +119,25 @@ class Packs:
         self._turn = Turn(directory / "turn.lock")
         self._pack_bytes = pack_bytes
         self._newest = 0
+        self._appending, self._descriptor = 0, -1  # the pack that is appended to, kept open: this is the hot path
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Nobody else appends inside the block: neither a record nor its row can come between."""
         with writing(self.directory):
-            self.directory.parent.stat()  # a memory that vanished is not begun anew
-            make_private_directory(self.directory)
+            if not os.path.isdir(self.directory):
+                self.directory.parent.stat()  # a memory that vanished is not begun anew
+                make_private_directory(self.directory)
             with self._turn.held():
                 yield
 
     def append(self, row_id: int, content: bytes) -> Place:
         """Write one content, on disk on return. DiskFull: nothing of it is left behind."""
         with self.turn():
-            pack = self._pack_with_room(HEADER_BYTES + len(content) + self._form.trailer_bytes)
-            record, checksum = self._form.record(self.name(pack), row_id, content)
-            descriptor = open_private(self.path(pack), os.O_RDWR | os.O_APPEND)
-            try:
-                end = os.fstat(descriptor).st_size
-                _append_or_undo(descriptor, record, end)
-            finally:
-                os.close(descriptor)
-        return Place(pack, end + HEADER_BYTES, checksum)
+            end = self._open_with_room(HEADER_BYTES + len(content) + self._form.trailer_bytes)
+            record, checksum = self._form.record(self.name(self._appending), row_id, content)
+            _append_or_undo(self._descriptor, record, end)
+            return Place(self._appending, end + HEADER_BYTES, checksum)
 
     def read(self, row: Keyframe | Sound) -> bytes:
         """What a row points at. MemoryDamaged, naming the row, if it is not what was written."""
@@ -206,6 +202,7 @@ class Packs:
 
     def close(self) -> None:
         self._turn.close()
+        self._leave()
 
     def _end_of_whole(self, descriptor: int, size: int) -> int:
         """Where the last whole record ends, or the file where that cannot be told."""
@@ -226,21 +223,37 @@ class Packs:
         """The highest number there is, 0 for none; the folder is listed once, then only looked ahead in."""
         if self._newest == 0:
             self._newest = max((int(path.stem) for path in self.directory.glob(PACK_NAMES)), default=0)
-        while self.path(self._newest + 1).exists():
+        while os.path.exists(self.path(self._newest + 1)):
             self._newest += 1
         return self._newest
 
-    def _pack_with_room(self, record_bytes: int) -> int:
-        pack = self._newest_pack()
-        if pack == 0:
-            return 1
-        size = self.path(pack).stat().st_size
-        return pack if size == 0 or size + record_bytes <= self._pack_bytes else pack + 1
+    def _open_with_room(self, record_bytes: int) -> int:
+        """Have the pack open that the next record goes into; where it ends, in bytes."""
+        pack = max(1, self._newest_pack())
+        end = self._open(pack)
+        if end and end + record_bytes > self._pack_bytes:
+            end = self._open(pack + 1)
+        return end
+
+    def _open(self, pack: int) -> int:
+        if pack != self._appending:
+            self._leave()
+            self._descriptor = open_private(self.path(pack), os.O_RDWR | os.O_APPEND)
+            self._appending = pack
+        found = os.fstat(self._descriptor)
+        if found.st_nlink == 0:
+            raise FileNotFoundError(self.path(pack))
+        return found.st_size
+
+    def _leave(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._appending, self._descriptor = 0, -1
 
 
-def _append_or_undo(descriptor: int, record: bytes, end: int) -> None:
+def _append_or_undo(descriptor: int, record: list[bytes], end: int) -> None:
     try:
-        write_whole(descriptor, record)
+        write_whole(descriptor, *record)
     except OSError:
         os.ftruncate(descriptor, end)
         raise

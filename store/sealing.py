@@ -85,7 +85,7 @@ class FileKeys:
 
     def make(self, file: str) -> Seal:
         """A new key, committed on return: the file may be begun. One that another process has just made is taken."""
-        if self.encrypted:
+        if self.encrypted and file not in self._seals:
             sql = "INSERT OR IGNORE INTO keys VALUES (?, ?)"
             self._database.execute(sql, (file, os.urandom(KEY_BYTES)))
         return self.find(file)

@@ -167,7 +167,7 @@ def test_two_hundred_kills_lose_nothing_acknowledged_and_leave_no_second_unaccou
 
 @pytest.mark.parametrize(
     ("jpeg_bytes", "room_bytes", "full"),
-    [(60_000, 400_000, "packs"), (10, 150_000, "memory.db")],
+    [(60_000, 400_000, "packs"), (10, 600_000, "memory.db")],
     ids=["in the pack", "in the database"],
 )
 def test_a_full_disk_stops_recording_and_room_lets_it_go_on(

@@ -142,9 +142,9 @@ def test_two_writers_in_turn_continue_each_others_newest_pack(tmp_path: Path):
 
 def test_a_disk_that_takes_only_half_a_record_leaves_nothing_of_it(packs: Packs, monkeypatch: pytest.MonkeyPatch):
     keyframe = appended(packs, 1, b"before")
-    real_write = os.write
+    real_write = os.write  # what a disk takes before it is full
     with monkeypatch.context() as full_disk:
-        full_disk.setattr(os, "write", lambda descriptor, content: real_write(descriptor, content[: len(content) // 2]))
+        full_disk.setattr(os, "writev", lambda descriptor, parts: real_write(descriptor, b"".join(parts)[:99]))
         with pytest.raises(DiskFull, match="No space left"):
             packs.append(2, b"too much" * 100)
     assert packs.sizes() == {1: end_of(packs, keyframe)}

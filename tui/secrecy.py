@@ -26,7 +26,7 @@ def open_memory(directory: Path, *, create: bool = True) -> EpisodicStore:
             raise
         _unlock(directory)
         store = EpisodicStore.open(directory, create=create)
-    if new and store.vault:
+    if new and store.vault and sys.stderr.isatty():
         click.echo(
             f"This new memory is encrypted; its key is in {store.vault.place}.\n"
             "Keep its recovery key where you will find it: whereabouts key",
