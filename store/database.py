@@ -77,6 +77,11 @@ class Database:
         """How many migrations the file has had."""
         return int(self.value("PRAGMA user_version"))
 
+    @property
+    def in_transaction(self) -> bool:
+        """Is something written that is not committed yet?"""
+        return bool(self._connection.in_transaction)
+
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
         """Every row that a query finds, by column name."""
         with self._speaking_plainly():

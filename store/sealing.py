@@ -94,12 +94,15 @@ class FileKeys:
         """The seal of a file that was begun. MemoryDamaged if its key is gone."""
         if not self.encrypted:
             return Checksum()
-        if file not in self._seals:
-            key = self._database.value("SELECT key FROM keys WHERE file = ?", (file,))
-            if key is None:
-                raise MemoryDamaged(f"The key of {file} is gone, so it cannot be read.", "Run: whereabouts check")
-            self._seals[file] = Encryption(key)
-        return self._seals[file]
+        if file in self._seals:
+            return self._seals[file]
+        key = self._database.value("SELECT key FROM keys WHERE file = ?", (file,))
+        if key is None:
+            raise MemoryDamaged(f"The key of {file} is gone, so it cannot be read.", "Run: whereabouts check")
+        seal = Encryption(key)
+        if not self._database.in_transaction:  # a key that is rolled back must not be remembered
+            self._seals[file] = seal
+        return seal
 
     def destroy(self, file: str) -> None:
         """From the next commit on nobody can read the file, nor any copy of it."""

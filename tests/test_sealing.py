@@ -54,3 +54,14 @@ def test_every_file_has_a_key_of_its_own_until_it_is_destroyed(tmp_path: Path) -
 def test_two_who_begin_a_file_together_have_one_key(tmp_path: Path) -> None:
     first, second = (FileKeys(Database(tmp_path / "memory.db", KEY), encrypted=True) for _ in range(2))
     assert second.make("f").open(first.make("f").close(b"same")) == b"same"
+
+
+def test_a_key_that_was_rolled_back_is_not_used(tmp_path: Path) -> None:
+    database = Database(tmp_path / "memory.db", KEY)
+    keys = FileKeys(database, encrypted=True)
+    with pytest.raises(ZeroDivisionError), database.transaction():
+        keys.make("f").close(b"x" * (1 // 0))
+    with pytest.raises(MemoryDamaged):
+        keys.find("f")
+    closed = keys.make("f").close(b"same")
+    assert FileKeys(database, encrypted=True).find("f").open(closed) == b"same"

@@ -1,0 +1,134 @@
+"""Import of an export: the folder of plain files becomes the same memory again, with the same ids and the same bytes.
+
+Nothing is written before every checksum was found right, and all rows come in one transaction: the memory holds the
+whole export afterwards, or nothing. This file does not know how the folder was made (store/plain/exporting.py does).
+"""
+
+import json
+import os
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from sqlcipher3 import dbapi2
+
+from store.disk import writing
+from store.episodic import EpisodicStore
+from store.errors import UserError
+from store.packs import Packs
+from store.plain.exif import without_time
+from store.plain.folder import EXPORT_AGAIN, Exported, Progress, manifest_of, own_path, path_inside, verified
+from store.records import Gap, Keyframe, Session, Sound, Transcript, Turn
+
+# In this order a session is there before what belongs to it. Moments are left out: they follow from the keyframes.
+TABLES = ("sessions", "keyframes", "sounds", "gaps", "transcripts", "turns", "pins")
+RECORDS = {"sessions": Session, "gaps": Gap, "transcripts": Transcript, "turns": Turn}
+COLUMNS = {table: tuple(field.name for field in fields(record)) for table, record in RECORDS.items()}
+COLUMNS["pins"] = ("id", "started_at", "ended_at", "made_at")
+Row = dict[str, Any]
+
+
+def import_export(directory: Path, store: EpisodicStore, progress: Progress = lambda done, total: None) -> Exported:
+    """Make an empty memory that of an export; `progress(done, total)` counts files, verified and then taken back.
+
+    UserError: the memory is not empty, or the export was interrupted, changed, or names what lies elsewhere; it says
+    which file. DiskFull, MemoryBusy. After any error the memory is as empty as before.
+    """
+    exported, checksums_sha256 = manifest_of(directory)
+    with store.hold_for_recording():
+        _require_empty(store)
+        intake = _Import(directory, store, progress, exported.files + exported.keyframes + exported.sounds)
+        for _ in verified(directory, checksums_sha256):
+            intake.step()
+        try:
+            with store.database.transaction():
+                intake.write()
+        except BaseException:
+            _empty_packs(store)
+            raise
+    return exported
+
+
+class _Import:
+    """One export on its way into an empty memory."""
+
+    def __init__(self, directory: Path, store: EpisodicStore, progress: Progress, total: int) -> None:
+        self._directory, self._store, self._progress = directory, store, progress
+        self._done, self._total = 0, total
+
+    def write(self) -> None:
+        """Every row with its file. UserError, naming the line, for one that no export has."""
+        for table in TABLES:
+            with path_inside(self._directory, f"{table}.jsonl").open("rb") as lines:
+                for number, line in enumerate(lines, 1):
+                    try:
+                        self._keep(table, json.loads(line))
+                    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, dbapi2.Error) as error:
+                        where = f"Line {number} of {self._directory / table}.jsonl"
+                        raise UserError(f"{where} cannot be taken back: {error!r}.", EXPORT_AGAIN) from error
+
+    def step(self) -> None:
+        self._done += 1
+        self._progress(self._done, self._total)
+
+    def _keep(self, table: str, row: Row) -> None:
+        if table == "keyframes":
+            self._keep_keyframe(row)
+        elif table == "sounds":
+            self._keep_sound(row)
+        else:
+            if table == "turns":
+                row["keyframe_ids"] = json.dumps(row["keyframe_ids"])
+            self._insert(table, {column: row[column] for column in COLUMNS[table]})
+
+    def _keep_keyframe(self, row: Row) -> None:
+        jpeg = without_time(self._content(row, "pictures", "jpg"))
+        packs = self._store.small_packs if row["reduced"] else self._store.packs
+        self._store.commit_keyframe(Keyframe(**self._with_place(Keyframe, row, packs, jpeg)))
+        if row["read"]:
+            self._insert("keyframes_read", {"keyframe_id": row["id"]})
+        self.step()
+
+    def _keep_sound(self, row: Row) -> None:
+        ogg = self._content(row, "sounds", "ogg")
+        self._store.commit_sound(Sound(**self._with_place(Sound, row, self._store.sound_packs, ogg)))
+        self.step()
+
+    def _content(self, row: Row, folder: str, suffix: str) -> bytes:
+        """The file of a row, which must be the row's own."""
+        if row["file"] != own_path(folder, row["id"], row["zone_offset_s"], suffix):
+            raise ValueError(f"{row['file']} is not the file of {row['id']}")
+        return path_inside(self._directory, row["file"]).read_bytes()
+
+    def _with_place(self, kind: type[Keyframe] | type[Sound], row: Row, packs: Packs, content: bytes) -> Row:
+        """The fields of a record, its content being in the pack."""
+        pack, offset_bytes, checksum = packs.append(row["id"], content)
+        place = {"pack": pack, "offset_bytes": offset_bytes, "length_bytes": len(content), "checksum": checksum}
+        return {field.name: {**row, **place}[field.name] for field in fields(kind)}
+
+    def _insert(self, table: str, row: Row) -> None:
+        marks = ", ".join("?" * len(row))
+        self._store.database.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", tuple(row.values()))
+
+
+def _all_packs(store: EpisodicStore) -> tuple[Packs, ...]:
+    return store.packs, store.small_packs, store.sound_packs
+
+
+def _require_empty(store: EpisodicStore) -> None:
+    """Bytes without rows are not touched either: they may be all that is left of a memory."""
+    pack_bytes = sum(sum(packs.sizes().values()) for packs in _all_packs(store))
+    if pack_bytes or any(store.size(table) for table in TABLES):
+        raise UserError(
+            f"The memory in {store.directory} is not empty.",
+            "An export becomes a memory of its own: --memory NEW_FOLDER",
+        )
+
+
+def _empty_packs(store: EpisodicStore) -> None:
+    """Take back what was appended to the packs of an empty memory; their rows and keys were never committed."""
+    for packs in _all_packs(store):
+        for pack in packs.sizes():
+            with writing(packs.path(pack)):
+                os.truncate(packs.path(pack), 0)
+            store.keys.destroy(packs.name(pack))
