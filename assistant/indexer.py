@@ -19,6 +19,7 @@ from assistant.vision import pixels
 from store.episodic import EpisodicStore
 from store.errors import MemoryDamaged, UserError
 from store.records import Keyframe, Reduction
+from store.rewriting import resume
 
 KEYFRAMES_A_PASS = 32
 JUDGED_A_PASS = 4  # pictures by which it is told whether the checkpoint knows such pictures
@@ -48,7 +49,13 @@ def catch_up(
     """
     done = 0
     while keyframes := store.unindexed(checkpoint.key, KEYFRAMES_A_PASS):
-        embedded = embed(store, checkpoint, keyframes)
+        try:
+            embedded = embed(store, checkpoint, keyframes)
+        except UserError:
+            if len(store.present([keyframe.id for keyframe in keyframes])) == len(keyframes):
+                raise
+            continue  # some were forgotten meanwhile
+        resume(store)  # or were after they had been read
         if reduce:
             reduce_passed_over(store, checkpoint, keyframes, embedded)
         done += len(keyframes)

@@ -106,9 +106,8 @@ def _sentence(row: Transcript, zone_offset_s: int) -> str:
 
 
 def _nearest(store: EpisodicStore, row: Transcript) -> Keyframe | None:
-    around = Span(row.started_at - NEAR_S, row.ended_at + NEAR_S)
-    near = store.keyframes_of_session(row.session_id, around) or store.keyframes_of_session(row.session_id)
-    return min(near, key=lambda keyframe: abs(keyframe.captured_at - row.started_at), default=None)
+    found = store.nearest_keyframe(row.session_id, row.started_at, NEAR_S)
+    return None if found is None else store.keyframe(found)
 
 
 def _searched(store: EpisodicStore, kind: Kind | None, span: Span | None) -> str:

@@ -17,7 +17,7 @@ from assistant.speech import PAD_S, RATE_HZ, SAME_SPEECH_S, decode_sound, speech
 from assistant.transcription import Engine, open_engine
 from store.config import Words
 from store.episodic import EpisodicStore
-from store.errors import MemoryBusy, MemoryDamaged
+from store.errors import MemoryBusy, MemoryDamaged, UserError
 from store.lock import RecordingLock
 from store.records import Heard, Keyframe, Sound, Span
 
@@ -164,7 +164,8 @@ class _CatchUp:
             try:
                 decoded = decode_sound(self._store.sound_bytes(sound))[: len(place)]
             except MemoryDamaged as error:
-                self._name(f"Sound of {sound.local_time:%Y-%m-%d %H:%M:%S}: {error.message}")
+                if self._store.sound(sound.id):  # else it was forgotten meanwhile
+                    self._name(f"Sound of {sound.local_time:%Y-%m-%d %H:%M:%S}: {error.message}")
             else:
                 place[: len(decoded)] = decoded
         return samples
@@ -190,6 +191,8 @@ class _CatchUp:
             lines = reader.read(decode(self._store.jpeg(keyframe)))
         except MemoryDamaged as error:
             self._name(f"Keyframe {keyframe.id}: {error.message}")
+            return None
+        except UserError:  # it was forgotten meanwhile
             return None
         if not lines:
             return None

@@ -71,6 +71,26 @@ class Disk:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """[retention]: how long what was recorded is kept, and how much room it may take; pins and answers keep theirs."""
+
+    keep_s: float = setting(
+        0.0,
+        "older days go as a whole: pictures, sounds and words alike; 0s keeps them for ever",
+        unit="s",
+        lowest=0.0,
+        highest=36_525 * 86_400.0,
+    )
+    budget_bytes: int = setting(
+        0,
+        "beyond it old days lose pictures, then sounds, but never words; 0 is all of the disk",
+        unit="bytes",
+        lowest=0,
+        highest=2**60,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """[model]: the checkpoint that answers."""
 
@@ -105,6 +125,7 @@ class Config:
     words: Words = field(default_factory=Words)
     index: Index = field(default_factory=Index)
     disk: Disk = field(default_factory=Disk)
+    retention: Retention = field(default_factory=Retention)
     model: Model = field(default_factory=Model)
     cameras: Mapping[str, CameraSettings] = field(default_factory=dict)
 

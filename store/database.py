@@ -138,6 +138,7 @@ class Database:
     def _connect(self, path: Path) -> dbapi2.Connection:
         connection = dbapi2.connect(str(path), timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         if self._key is not None:
+            connection.execute("PRAGMA cipher_log_level = NONE")
             connection.execute(f"PRAGMA key = \"x'{self._key.hex()}'\"")
         return connection
 
@@ -180,7 +181,8 @@ class Database:
         if code in (FULL, IOERR, READONLY, CANTOPEN):
             return disk_full(self.path, str(error))
         if code in (CORRUPT, NOTADB):
-            return MemoryDamaged(f"{self.path} is damaged: {error}.", "Restore it: whereabouts restore --help")
+            hint = "Run: whereabouts check --repair, or restore a backup: whereabouts restore --help"
+            return MemoryDamaged(f"{self.path} is damaged: {error}.", hint)
         if code in (BUSY, LOCKED):
             return MemoryBusy(
                 f"{self.path} was locked for {BUSY_TIMEOUT_S:.0f} s.", "End the other program and try again."

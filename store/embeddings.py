@@ -1,212 +1,201 @@
-"""The embeddings of one checkpoint: three append-only files with one fixed-size row a keyframe.
+"""The embeddings of one checkpoint: added, read again, removed and examined.
 
-ids.int64 names the keyframes; recall.float16 (n, D) and compressed.float16 (n, C) hold their embeddings. The ids are
-written last and a row counts once all three files have it whole, so a crash or a full disk leaves a torn row that
-the next append cuts. Rows lie in the order of embedding, not of time: an old film may be embedded after a new one.
-All of it can be rebuilt from the keyframes. This file does not know what made the numbers, nor SQLite.
+The bytes of a batch are on disk before one transaction names its keyframes in `embedded`, which is the commit mark; a
+crash or a full disk leaves bytes that the next batch writes over. Rows lie in the order of embedding, not of time, and
+are never renumbered: a shard that loses some is written anew, under another number and another key.
+All of it can be made again from the keyframes. This file does not know what made the numbers, nor indexes.
 """
 
-import fcntl
 import json
-import os
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from store.disk import make_private_directory, open_private, write_whole, writing
 from store.errors import MemoryDamaged, UserError
+from store.sealing import BrokenSeal
+from store.shards import COLUMNS, DAY_IDS, Shard, Shards
+from store.spans import FIRST_ID, LAST_ID
 
 
-class Column:
-    """One append-only file of rows of `width` numbers."""
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """A shard in the place of another; `kept` (n,) are the rows that went over, `ids` (n,) their keyframes."""
 
-    def __init__(self, path: Path, dtype: str, width: int) -> None:
-        self.path = path
-        self._dtype = np.dtype(dtype)
-        self._width = width
-        self._row_bytes = self._dtype.itemsize * width
-
-    def count(self) -> int:
-        """Whole rows."""
-        return self.path.stat().st_size // self._row_bytes if self.path.exists() else 0
-
-    def append(self, rows: np.ndarray) -> None:
-        """Add (n, width) rows, on disk on return. OSError if not all of them went in."""
-        descriptor = open_private(self.path, os.O_WRONLY | os.O_APPEND)
-        try:
-            write_whole(descriptor, np.ascontiguousarray(rows, self._dtype).tobytes())
-        finally:
-            os.close(descriptor)
-
-    def cut(self, count: int) -> None:
-        """Leave the first `count` rows."""
-        if self.path.exists():
-            os.truncate(self.path, count * self._row_bytes)
-
-    def map(self, count: int) -> np.ndarray:
-        """The first `count` rows, (count, width), read from the file as they are touched."""
-        if count == 0:
-            return np.empty((0, self._width), self._dtype)
-        return np.memmap(self.path, self._dtype, "r", shape=(count, self._width))
+    old: Shard
+    new: Shard
+    kept: np.ndarray
+    ids: np.ndarray
 
 
 class Embeddings:
-    """The rows of one checkpoint's folder, as far as they are committed; other processes may add meanwhile."""
+    """What lies in the shards of one checkpoint, as far as it is committed."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self._turn = threading.RLock()
-        self._columns: tuple[Column, ...] = ()
-        self._ids = np.empty(0, np.int64)
-        self._forget_rows()
-
-    def __len__(self) -> int:
-        """Committed rows now."""
-        with self._turn:
-            self._refresh()
-            return len(self._ids)
+    def __init__(self, shards: Shards) -> None:
+        self._shards, self._database = shards, shards.database
 
     def append(self, ids: Sequence[int], recall: np.ndarray, compressed: np.ndarray) -> None:
         """Add recall (n, D) and compressed (n, C) of n keyframes; those already there are left as they are.
 
         ValueError: the shapes disagree with each other or with the rows before, or a number does not fit float16.
-        DiskFull: some whole rows may have gone in, and appending all again later is right.
+        DiskFull: none of them went in.
         """
         recall, compressed = _as_float16(recall), _as_float16(compressed)
         if not len(ids) == len(recall) == len(compressed):
             raise ValueError(f"{len(ids)} ids, {recall.shape} recall and {compressed.shape} compressed embeddings")
-        with self._turn, writing(self.directory), self._held():
+        everything = np.asarray(ids, np.int64)
+        with self._shards.held():
             self._agree_on_widths(recall.shape[1], compressed.shape[1])
-            self._settle()
-            new = ~np.isin(np.asarray(ids, np.int64), self.ids())
-            try:
-                self._columns[2].append(compressed[new])
-                self._columns[1].append(recall[new])
-                self._columns[0].append(np.asarray(ids, np.int64)[new])
-            except OSError:
-                self._settle()
-                raise
+            written = []
+            for day, places in by_day(everything):
+                shard = self._begun(day) or self._shards.begin(day, recall.shape[1], compressed.shape[1])
+                places = places[self._are_new(shard, everything[places])]
+                self._shards.write(shard, everything[places], recall[places], compressed[places])
+                written.append((shard, everything[places]))
+            with self._database.transaction():
+                for shard, added in written:
+                    self._shards.claim(shard, added)
 
-    def ids(self) -> np.ndarray:
-        """(n,) int64 in row order."""
-        with self._turn:
-            self._refresh()
-            return self._ids
+    def read(self, ids: Sequence[int], column: str) -> np.ndarray:
+        """(n, width) float32 in the order asked. UserError for a keyframe without an embedding.
 
-    def sorted_ids(self) -> np.ndarray:
-        """(n,) int64 in time order."""
-        with self._turn:
-            self._refresh()
-            return self._ids[self._order]
+        MemoryDamaged if a row is not what was written.
+        """
+        wanted = np.asarray(ids, np.int64)
+        widths = self.widths()
+        if widths is None:
+            raise UserError(f"{self._shards.checkpoint} has no embeddings yet.", "Run: whereabouts index")
+        found = np.empty((len(wanted), widths[COLUMNS.index(column)]), np.float32)
+        for day, places in by_day(wanted):
+            found[places] = self._read_of_day(day, wanted[places], column)
+        return found
 
-    def recall_from(self, row: int) -> tuple[np.ndarray, np.ndarray]:
-        """The ids (m,) int64 and recall embeddings (m, D) float16 of all rows from one on."""
-        with self._turn:
-            self._refresh()
-            return self._ids[row:], self._recall[row:]
+    def count(self, first_id: int = FIRST_ID, behind_id: int = LAST_ID) -> int:
+        """How many keyframes of a range of ids have an embedding."""
+        shards = self._shards.of_ids(first_id, behind_id)
+        return sum(len(self._shards.rows_of(shard, first_id, behind_id)) for shard in shards)
 
-    def compressed(self, ids: Sequence[int]) -> np.ndarray:
-        """(n, C) float32 in the order asked. UserError for a keyframe without an embedding."""
-        with self._turn:
-            self._refresh()
-            rows = self._rows_of(np.asarray(ids, np.int64))
-            return np.asarray(self._compressed[rows], np.float32)
+    def ids(self, first_id: int = FIRST_ID, behind_id: int = LAST_ID) -> np.ndarray:
+        """The keyframes (n,) of a range that have an embedding, in time order."""
+        sql = "SELECT keyframe_id FROM embedded WHERE shard = ? AND keyframe_id >= ? AND keyframe_id < ?"
+        found = [
+            row["keyframe_id"]
+            for shard in self._shards.of_ids(first_id, behind_id)
+            for row in self._database.rows(f"{sql} ORDER BY keyframe_id", (shard.id, first_id, behind_id))
+        ]
+        return np.array(found, np.int64)
 
-    def recall(self, ids: Sequence[int]) -> np.ndarray:
-        """(n, D) float32 in the order asked. UserError for a keyframe without an embedding."""
-        with self._turn:
-            self._refresh()
-            return np.asarray(self._recall[self._rows_of(np.asarray(ids, np.int64))], np.float32)
+    def widths(self) -> tuple[int, int] | None:
+        """Of the recall and of the compressed embeddings; None before any."""
+        sql = "SELECT recall_width, compressed_width FROM shards WHERE checkpoint = ? LIMIT 1"
+        rows = self._database.rows(sql, (self._shards.checkpoint,))
+        return (rows[0]["recall_width"], rows[0]["compressed_width"]) if rows else None
 
-    def _rows_of(self, ids: np.ndarray) -> np.ndarray:
-        if len(self._ids) == 0:
-            raise UserError(f"{self.directory.name} has no embeddings yet.", "Run: whereabouts index")
-        places = np.searchsorted(self._ids, ids, sorter=self._order)
-        rows = self._order[np.minimum(places, len(self._ids) - 1)]
-        missing = ids[self._ids[rows] != ids]
-        if len(missing):
-            raise UserError(
-                f"Keyframe {missing[0]} has no embedding of {self.directory.name}.", "Run: whereabouts index"
-            )
-        return rows
+    def newest_id(self) -> int:
+        """The newest keyframe that has an embedding; before any, an id older than every keyframe."""
+        sql = "SELECT max(keyframe_id) FROM embedded WHERE shard = ?"
+        shards = self._shards.of_ids()
+        return int(self._database.value(sql, (shards[-1].id,))) if shards else FIRST_ID
 
-    def _refresh(self) -> None:
-        """Map what has been committed since the last look."""
-        if not self._columns:
-            self._columns = self._open_columns()
-        count = min((column.count() for column in self._columns), default=0)
-        if count == 0:
-            self._forget_rows()
-        elif count != len(self._ids):
-            ids, recall, compressed = self._columns
-            self._ids = np.array(ids.map(count)[:, 0])
-            self._order = np.argsort(self._ids, kind="stable")
-            self._recall, self._compressed = recall.map(count), compressed.map(count)
+    def rewrite_without(self, ids: np.ndarray) -> list[Replacement]:
+        """While held: write those shards anew that have some of these keyframes, without them."""
+        replacements = []
+        for day, places in by_day(ids):
+            shard = self._begun(day)
+            if shard is not None and self._rows_by_id(shard, ids[places]):
+                replacements.append(self._rewritten(shard, ids[places]))
+        return replacements
 
-    def _forget_rows(self) -> None:
-        self._ids = np.empty(0, np.int64)
-        self._order = np.empty(0, np.intp)
-        self._recall = self._compressed = np.empty((0, 0), np.float16)
+    def replace(self, replacements: Sequence[Replacement]) -> None:
+        """Within a transaction: let what was written anew take the place of what was before."""
+        for each in replacements:
+            self._shards.disown(each.old.id)
+            if len(each.ids):
+                self._shards.claim(each.new, each.ids, each.old.sealed_in)
 
-    def _settle(self) -> None:
-        """Cut all columns to the whole rows that every one of them has."""
-        count = min(column.count() for column in self._columns)
-        for column in self._columns:
-            column.cut(count)
+    def drop(self, shard_id: int) -> None:
+        """Forget all rows of a day."""
+        with self._shards.held():
+            with self._database.transaction():
+                self._shards.disown(shard_id)
+            self._shards.sweep()
 
-    @contextmanager
-    def _held(self) -> Iterator[None]:
-        """One appender at a time, in any process."""
-        make_private_directory(self.directory)
-        descriptor = open_private(self.directory / "appending.lock", os.O_RDWR)
+    def damage(self) -> dict[int, str]:
+        """What is wrong with shards, by their numbers; every row of them is read."""
+        found = {shard.id: self._damage_of(shard) for shard in self._shards.of_ids()}
+        return {number: damage for number, damage in found.items() if damage}
+
+    def _begun(self, day: int) -> Shard | None:
+        return next(iter(self._shards.of_ids(day * DAY_IDS, (day + 1) * DAY_IDS)), None)
+
+    def _agree_on_widths(self, *wanted: int) -> None:
+        if (known := self.widths() or wanted) != wanted:
+            raise ValueError(f"{self._shards.checkpoint} has embeddings of widths {known}, not {wanted}")
+
+    def _rows_by_id(self, shard: Shard, ids: np.ndarray) -> dict[int, int]:
+        """The rows of those of some keyframes that the shard has."""
+        sql = """
+            SELECT keyframe_id, row FROM embedded
+            WHERE shard = ? AND keyframe_id IN (SELECT value FROM json_each(?)) AND row < ?
+        """
+        rows = self._database.rows(sql, (shard.id, json.dumps(ids.tolist()), shard.rows))
+        return {row["keyframe_id"]: row["row"] for row in rows}
+
+    def _are_new(self, shard: Shard, ids: np.ndarray) -> np.ndarray:
+        """Which of some keyframes, (n,) bool, the shard has not: of a keyframe named twice, the first."""
+        is_new = np.zeros(len(ids), bool)
+        is_new[np.unique(ids, return_index=True)[1]] = True
+        return is_new & ~np.isin(ids, list(self._rows_by_id(shard, ids)))
+
+    def _read_of_day(self, day: int, ids: np.ndarray, column: str) -> np.ndarray:
+        shard = self._begun(day)
+        rows = self._rows_by_id(shard, ids) if shard else {}
+        missing = [each for each in ids.tolist() if each not in rows]
+        if shard is None or missing:
+            what = f"Keyframe {missing[0]} has no embedding of {self._shards.checkpoint}."
+            raise UserError(what, "Run: whereabouts index")
+        ascending, places = np.unique([rows[each] for each in ids.tolist()], return_inverse=True)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+            return np.asarray(self._shards.file(shard, column).read(ascending)["numbers"][places], np.float32)
+        except (BrokenSeal, FileNotFoundError) as error:
+            what = f"An embedding of {self._shards.checkpoint} is damaged."
+            raise MemoryDamaged(what, "Run: whereabouts check --repair") from error
 
-    @property
-    def _widths_path(self) -> Path:
-        return self.directory / "widths.json"
+    def _rewritten(self, shard: Shard, removed: np.ndarray) -> Replacement:
+        recall, compressed = (self._shards.whole_rows(shard, np.arange(shard.rows), column) for column in COLUMNS)
+        kept = np.setdiff1d(np.intersect1d(recall["id"], compressed["id"]), removed)
+        recall, compressed = (records[np.isin(records["id"], kept)] for records in (recall, compressed))
+        rows = self._rows_by_id(shard, kept)
+        new = self._shards.begin(shard.day, shard.recall_width, shard.compressed_width)
+        self._shards.write(new, recall["id"], recall["numbers"], compressed["numbers"])
+        return Replacement(shard, new, np.array([rows[each] for each in recall["id"].tolist()], np.int64), recall["id"])
 
-    def _agree_on_widths(self, recall: int, compressed: int) -> None:
-        """Write the widths beside the first rows; ValueError if later rows have others."""
-        wanted = {"recall": recall, "compressed": compressed}
-        if not self._widths_path.exists():
-            draft = self._widths_path.with_suffix(".draft")
-            draft.unlink(missing_ok=True)
-            descriptor = open_private(draft, os.O_WRONLY)
+    def _damage_of(self, shard: Shard) -> str:
+        """Of the first thing that is wrong with a shard; empty if nothing is."""
+        for column in COLUMNS:
             try:
-                write_whole(descriptor, json.dumps(wanted).encode())
-            finally:
-                os.close(descriptor)
-            draft.rename(self._widths_path)
-        if (known := self._widths()) != wanted:
-            raise ValueError(f"{self.directory.name} has embeddings of widths {known}, not {wanted}")
-        self._columns = self._open_columns()
+                for rows in shard.blocks():
+                    if wrong := self._wrong(shard, rows, self._shards.file(shard, column).read(rows)):
+                        return f"{column} {wrong}"
+            except BrokenSeal:
+                return f"{column} has a broken row"
+            except FileNotFoundError:
+                return f"{column} has no file"
+            except MemoryDamaged as error:
+                return error.message
+        return ""
 
-    def _widths(self) -> dict[str, int]:
-        try:
-            widths = json.loads(self._widths_path.read_text())
-            return {"recall": int(widths["recall"]), "compressed": int(widths["compressed"])}
-        except (ValueError, KeyError, TypeError) as error:
-            raise MemoryDamaged(
-                f"{self._widths_path} is damaged.", f"Remove {self.directory} and index the memory again."
-            ) from error
+    def _wrong(self, shard: Shard, rows: np.ndarray, records: np.ndarray) -> str:
+        if self._rows_by_id(shard, records["id"]) != dict(zip(records["id"].tolist(), rows.tolist(), strict=True)):
+            return "has rows of other keyframes"
+        broken = records["id"][~np.isfinite(records["numbers"]).all(axis=1)]
+        return f"has no finite one of keyframe {broken[0]}" if len(broken) else ""
 
-    def _open_columns(self) -> tuple[Column, ...]:
-        """None as long as nothing was embedded."""
-        if not self._widths_path.exists():
-            return ()
-        widths = self._widths()
-        return (
-            Column(self.directory / "ids.int64", "<i8", 1),
-            Column(self.directory / "recall.float16", "<f2", widths["recall"]),
-            Column(self.directory / "compressed.float16", "<f2", widths["compressed"]),
-        )
+
+def by_day(ids: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    """The days of keyframes (n,), each with the places at which its own are."""
+    days = ids // DAY_IDS
+    return [(int(day), np.flatnonzero(days == day)) for day in np.unique(days)]
 
 
 def _as_float16(rows: np.ndarray) -> np.ndarray:

@@ -20,10 +20,13 @@ from typing import Self
 from store.database import Database
 from store.disk import bytes_under, make_private_directory, writing
 from store.embedded import EmbeddedLedger
-from store.errors import DiskFull, MemoryBusy, MemoryDamaged, NothingRecorded, UserError
+from store.entry import require_place
+from store.errors import DiskFull, MemoryBusy, MemoryDamaged
+from store.layout import UPKEEP
 from store.lock import RecordingLock
-from store.packs import Packs
+from store.packs import NOWHERE, Packs
 from store.records import Heard, Keyframe, Reduction, Sound
+from store.rewriting import resume
 from store.sealing import FileKeys
 from store.transcripts import UNHEARD, UNREAD
 from store.vault import FILE as VAULT_FILE
@@ -47,7 +50,7 @@ class EpisodicStore(EmbeddedLedger):
         key, while_changing = vault.database_key if vault else None, partial(self._lock.held, LOCK_WAIT_S)
         database = Database(directory / "memory.db", key, while_changing)
         self.keys = FileKeys(database, encrypted=vault is not None)
-        super().__init__(database, directory / "embeddings")
+        super().__init__(database, directory / "embeddings", self.keys)
         self.packs = Packs(directory / "packs", self.keys)
         self.small_packs = Packs(directory / "small", self.keys)
         self.sound_packs = Packs(directory / "sounds", self.keys)
@@ -59,14 +62,7 @@ class EpisodicStore(EmbeddedLedger):
         A new one is encrypted unless `encrypt` is False, as for homes that are only simulated. NothingRecorded: none
         is there and `create` is False. MemoryLocked: its key is not at hand. MemoryDamaged: it is of a newer version.
         """
-        if directory.is_symlink() and not directory.exists():
-            raise UserError(f"{directory} leads to {directory.readlink()}, where nothing is.", "Is its disk mounted?")
-        if directory.exists() and not directory.is_dir():
-            raise UserError(f"{directory} is not a folder.", "A memory is a folder: name another place.")
-        if not create and not (directory / "memory.db").exists():
-            raise NothingRecorded(
-                f"There is no memory in {directory}.", "Record or import something first: whereabouts --help"
-            )
+        require_place(directory, create)
         with writing(directory):
             make_private_directory(directory)
         if encrypt and not (directory / "memory.db").exists():
@@ -76,6 +72,8 @@ class EpisodicStore(EmbeddedLedger):
         # anyone from asking. The next recording mends what is left.
         with suppress(MemoryBusy, DiskFull), store._lock.held():
             store._mend()
+        with suppress(DiskFull):
+            resume(store)
         return store
 
     def close(self) -> None:
@@ -115,10 +113,12 @@ class EpisodicStore(EmbeddedLedger):
         """Remember one picture: when this returns, no crash loses it. Outside a hold it holds the lock by itself.
 
         DiskFull: nothing was remembered, and the memory is as before. MemoryBusy: another process records.
+        What was forgotten while it was on its way here is let go.
         """
         with nullcontext() if self._lock.is_mine else self._lock.held(LOCK_WAIT_S), self.packs.turn():
             keyframe_id = self.free_keyframe_id(captured_at)
-            place = self.packs.append(keyframe_id, jpeg)
+            is_gone = self.is_gone(session_id, captured_at, captured_at)
+            place = NOWHERE if is_gone else self.packs.append(keyframe_id, jpeg)
             keyframe = Keyframe(
                 id=keyframe_id,
                 session_id=session_id,
@@ -132,7 +132,8 @@ class EpisodicStore(EmbeddedLedger):
                 length_bytes=len(jpeg),
                 checksum=place.checksum,
             )
-            self.commit_keyframe(keyframe)
+            if not is_gone:
+                self.commit_keyframe(keyframe)
         return keyframe
 
     def reduce_keyframes(self, reductions: Sequence[Reduction]) -> None:
@@ -147,8 +148,8 @@ class EpisodicStore(EmbeddedLedger):
     def add_sound(self, session_id: int, started_at: float, ended_at: float, zone_offset_s: int, ogg: bytes) -> Sound:
         """Remember some seconds of sound, as an Ogg-Opus file; promises and errors are those of `add_keyframe`."""
         with nullcontext() if self._lock.is_mine else self._lock.held(LOCK_WAIT_S), self.sound_packs.turn():
-            sound_id = self.free_sound_id(started_at)
-            place = self.sound_packs.append(sound_id, ogg)
+            sound_id, is_gone = self.free_sound_id(started_at), self.is_gone(session_id, started_at, ended_at)
+            place = NOWHERE if is_gone else self.sound_packs.append(sound_id, ogg)
             sound = Sound(
                 id=sound_id,
                 session_id=session_id,
@@ -161,12 +162,19 @@ class EpisodicStore(EmbeddedLedger):
                 checksum=place.checksum,
                 heard=False,
             )
-            self.commit_sound(sound)
+            if not is_gone:
+                self.commit_sound(sound)
         return sound
 
     def sound_bytes(self, sound: Sound) -> bytes:
         """The Ogg-Opus file as recorded, its checksum verified. MemoryDamaged names the sound."""
-        return self.sound_packs.read(sound)
+        try:
+            return self.sound_packs.read(sound)
+        except MemoryDamaged:
+            now = self.sound(sound.id)
+            if now is None or now == sound:
+                raise
+            return self.sound_packs.read(now)
 
     def keep_heard(self, sound_ids: Sequence[int], transcripts: Iterable[Heard], keep_sound: bool) -> None:
         """What was said in some sounds; they count as heard and, without `keep_sound`, are erased."""
@@ -201,7 +209,7 @@ class EpisodicStore(EmbeddedLedger):
             "started_at": span.started_at if span else None,
             "first_captured_at": ends[0].captured_at if ends else None,
             "last_captured_at": ends[1].captured_at if ends else None,
-            "indexed": {name: len(self.embeddings(name)) for name in self.checkpoints()},
+            "indexed": {name: self.embedded_count(name) for name in self.checkpoints()},
             "bytes": {
                 "database": sum(path.stat().st_size for path in self.directory.glob("memory.db*")),
                 "packs": self.packs.disk_bytes(),
@@ -216,12 +224,14 @@ class EpisodicStore(EmbeddedLedger):
         """With the lock held: no recorder lives, so close what one left open and cut what it left torn."""
         self.close_left_open(PROCESS_KILLED)
         self._give_back()
-        self.packs.heal()
-        self.sound_packs.heal()
+        self.packs.heal(partial(self.claimed_end, "keyframes"))
+        self.sound_packs.heal(partial(self.claimed_end, "sounds"))
 
     def _give_back(self) -> None:
+        """While a backup is being made, or a thing forgotten, it waits for the next time."""
         folders = {"keyframes": self.packs, "sounds": self.sound_packs}
-        self.give_back(lambda table, pack, places: folders[table].erase(pack, places))
+        with suppress(MemoryBusy), RecordingLock(self.directory / UPKEEP).held():
+            self.give_back(lambda table, pack, places: folders[table].erase(pack, places))
 
 
 def _make_vault(directory: Path) -> None:

@@ -21,6 +21,7 @@ REPLACE = """
     SET reduced = 1, pack = ?, offset_bytes = ?, length_bytes = ?, checksum = ?, width_px = ?, height_px = ?
     WHERE id = ? AND reduced = 0
 """
+STRIKE = "DELETE FROM freed WHERE folder = ? AND pack = ? AND offset_bytes IN (SELECT value FROM json_each(?))"
 
 
 class FreedLedger:
@@ -47,9 +48,15 @@ class FreedLedger:
 
     def give_back(self, erase: Callable[[str, int, list[tuple[int, int]]], None]) -> None:
         """Call `erase(table, pack, [(offset_bytes, length_bytes), ...])` for all freed places and strike them off."""
-        rows = self.database.rows("SELECT rowid AS row, * FROM freed ORDER BY folder, pack")
+        rows = self.database.rows("SELECT * FROM freed ORDER BY folder, pack")
         for (folder, pack), group in groupby(rows, key=lambda row: (row["folder"], row["pack"])):
             places = list(group)
             erase(folder, pack, [(place["offset_bytes"], place["length_bytes"]) for place in places])
-            gone = json.dumps([place["row"] for place in places])
-            self.database.execute("DELETE FROM freed WHERE rowid IN (SELECT value FROM json_each(?))", (gone,))
+            gone = folder, pack, json.dumps([place["offset_bytes"] for place in places])
+            self.database.execute(STRIKE, gone)
+
+    def claimed_end(self, table: str, pack: int) -> int:
+        """Where the last content that a row points at ends in a pack, in bytes; 0 where none does. Reads every row."""
+        sql = f"SELECT max(offset_bytes + length_bytes) FROM {table} WHERE pack = ?"
+        full = " AND reduced = 0" if table == "keyframes" else ""
+        return int(self.database.value(sql + full, (pack,)) or 0)

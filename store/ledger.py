@@ -19,7 +19,10 @@ INSERT_KEYFRAME = "INSERT INTO keyframes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 CLOSE_LEFT_OPEN = """
     UPDATE sessions SET ended_because = ?, ended_at = max(
         heartbeat_at,
-        coalesce((SELECT captured_at FROM keyframes WHERE session_id = sessions.id ORDER BY id DESC LIMIT 1), 0),
+        coalesce((
+            SELECT captured_at FROM keyframes
+            WHERE session_id = sessions.id AND id >= sessions.started_at * 1000000 ORDER BY id DESC LIMIT 1
+        ), 0),
         coalesce((SELECT max(ended_at) FROM gaps WHERE session_id = sessions.id), 0)
     ) WHERE ended_at IS NULL
 """
@@ -145,7 +148,7 @@ class Ledger(MomentLedger):
         return [Keyframe(**row) for row in self.database.rows(sql, id_range(span))]
 
     def keyframes_of_session(self, session_id: int, span: Span | None = None) -> list[Keyframe]:
-        """In time order."""
+        """In time order. Without a span every keyframe of the memory is looked at."""
         sql = "SELECT * FROM keyframes WHERE session_id = ? AND id >= ? AND id < ? ORDER BY id"
         return [Keyframe(**row) for row in self.database.rows(sql, (session_id, *id_range(span)))]
 

@@ -16,6 +16,7 @@ from store.disk import open_private, writing
 from store.errors import MemoryBusy
 
 RETRY_EVERY_S = 0.02
+RECORDING = "recording.lock"
 
 
 class RecordingLock:
@@ -70,8 +71,11 @@ class RecordingLock:
 
     def _busy(self) -> MemoryBusy:
         pid = self.path.read_text()
+        who = f"another process (pid {pid})." if pid else "another process."
+        if self.path.name != RECORDING:
+            return MemoryBusy(f"{self.path.parent} is being backed up or mended by {who}", "Try again when it is done.")
         return MemoryBusy(
-            f"{self.path.parent} is being recorded by another process" + (f" (pid {pid})." if pid else "."),
+            f"{self.path.parent} is being recorded by {who}",
             "Stop that recorder first, or record into another memory.",
         )
 

@@ -15,12 +15,12 @@ import errno
 import os
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from store.disk import make_private_directory, open_private, write_whole, writing
+from store.disk import make_private_directory, open_private, sync_directory, write_whole, writing
 from store.errors import MemoryDamaged
 from store.lock import Turn
 from store.records import Keyframe, Sound
@@ -40,12 +40,14 @@ class Place(NamedTuple):
     checksum: int
 
 
+NOWHERE = Place(0, 0, 0)
+
+
 class Form(Protocol):
     """How a content becomes a record and a record a content; `trailer_bytes` lie behind the content."""
 
     magic: bytes
     trailer_bytes: int
-    headers_may_be_gone: bool
 
     def record(self, file: str, row_id: int, content: bytes) -> tuple[list[bytes], int]:
         """The parts of a record, to be written behind each other, and its checksum."""
@@ -64,7 +66,6 @@ class PlainForm:
     """Readable by everyone; a CRC-32 tells whether it is whole."""
 
     magic, trailer_bytes = b"WKF1", 0
-    headers_may_be_gone = True  # older versions erased them with the content
     _header = struct.Struct("<4sqII")  # magic, row id, length_bytes, crc32
 
     def record(self, file: str, row_id: int, content: bytes) -> tuple[list[bytes], int]:
@@ -87,7 +88,6 @@ class EncryptedForm:
     """Readable with the pack's key only; the row's checksum is the beginning of the tag."""
 
     magic, trailer_bytes = b"WKS1", TAG_BYTES
-    headers_may_be_gone = False
     _start = struct.Struct("<4sI")  # magic, length_bytes; the nonce is the rest of the header
     _context = struct.Struct("<q")  # row id
 
@@ -118,7 +118,7 @@ class Packs:
         self._form: Form = EncryptedForm(keys) if keys.encrypted else PlainForm()
         self._turn = Turn(directory / "turn.lock")
         self._pack_bytes = pack_bytes
-        self._newest = 0
+        self._newest, self._listed_ns = 0, 0
         self._appending, self._descriptor = 0, -1  # the pack that is appended to, kept open: this is the hot path
 
     @contextmanager
@@ -157,10 +157,11 @@ class Packs:
 
     def erase(self, pack: int, places: Iterable[tuple[int, int]]) -> None:
         """Give contents (offset_bytes, length_bytes) back to the disk; where it cannot take them, they become zeros."""
-        if not self.path(pack).exists():
-            return
         with writing(self.path(pack)):
-            descriptor = os.open(self.path(pack), os.O_WRONLY)
+            try:
+                descriptor = os.open(self.path(pack), os.O_WRONLY)
+            except FileNotFoundError:  # it was written anew without them
+                return
             try:
                 for offset_bytes, length_bytes in places:
                     _punch(descriptor, offset_bytes, length_bytes + self._form.trailer_bytes)
@@ -168,8 +169,51 @@ class Packs:
             finally:
                 os.close(descriptor)
 
-    def heal(self) -> int:
-        """Cut a torn record off the newest pack and return how many bytes went; whole ones stay, claimed or not."""
+    def set_aside(self) -> int:
+        """A new pack that nobody appends to, for copies; nor does anybody to those before it, from now on."""
+        with self.turn():
+            pack = self._newest_pack()
+            pack += pack == 0 or self.path(pack).stat().st_size > 0
+            for each in (pack, pack + 1):  # the second is for whoever appends
+                os.close(open_private(self.path(each), os.O_WRONLY))
+        return pack
+
+    def copy(self, rows: Iterable[Keyframe | Sound], pack: int) -> dict[int, Place]:
+        """Copy what rows point at into a pack set aside, on disk on return: the new places by row id.
+
+        What is damaged is left out. DiskFull: some of it may be there.
+        """
+        places = {}
+        with writing(self.path(pack)), open(self.path(pack), "ab") as copies:
+            for row in rows:
+                try:
+                    content = self.read(row)
+                except MemoryDamaged:
+                    continue
+                record, checksum = self._form.record(self.name(pack), row.id, content)
+                places[row.id] = Place(pack, copies.tell() + HEADER_BYTES, checksum)
+                copies.writelines(record)
+            copies.flush()
+            os.fsync(copies.fileno())
+        return places
+
+    def drop(self, pack: int) -> None:
+        """Delete a pack that no row points at; its bytes go even where another process has it open."""
+        with writing(self.directory), suppress(FileNotFoundError):
+            os.truncate(self.path(pack), 0)
+            self.path(pack).unlink()
+            sync_directory(self.directory)
+
+    def has_room(self, pack: int) -> bool:
+        """Is it still smaller than a pack is to be?"""
+        return self.path(pack).stat().st_size < self._pack_bytes
+
+    def heal(self, claimed_end: Callable[[int], int]) -> int:
+        """Cut a torn record off the newest pack and return how many bytes went; whole ones stay, claimed or not.
+
+        `claimed_end(pack)`, asked only where something is torn, is where the last content that a row points at ends:
+        before it nothing is cut, whatever a header says.
+        """
         pack = self._newest_pack()
         if pack == 0:
             return 0
@@ -178,9 +222,10 @@ class Packs:
             try:
                 size = os.fstat(descriptor).st_size
                 end = self._end_of_whole(descriptor, size)
-                if end < size:
-                    os.ftruncate(descriptor, end)
-                    os.fsync(descriptor)
+                if end == size or end < claimed_end(pack):
+                    return 0
+                os.ftruncate(descriptor, end)
+                os.fsync(descriptor)
             finally:
                 os.close(descriptor)
         return size - end
@@ -209,10 +254,10 @@ class Packs:
         end = 0
         while end < size:
             header = os.pread(descriptor, HEADER_BYTES, end)
-            if len(header) == HEADER_BYTES and not header.startswith(self._form.magic):
-                return size if self._form.headers_may_be_gone else end
             if len(header) < HEADER_BYTES:
                 break
+            if not header.startswith(self._form.magic):
+                return size  # damage, or the hole of an older version, which erased headers as well
             next_end = end + HEADER_BYTES + self._form.length(header) + self._form.trailer_bytes
             if next_end > size:
                 break
@@ -220,10 +265,12 @@ class Packs:
         return end
 
     def _newest_pack(self) -> int:
-        """The highest number there is, 0 for none; the folder is listed once, then only looked ahead in."""
-        if self._newest == 0:
+        """The highest number there is, 0 for none; the folder is listed when it has changed, then looked ahead in."""
+        changed_ns = os.stat(self.directory).st_mtime_ns if os.path.isdir(self.directory) else 0
+        if changed_ns != self._listed_ns:
             self._newest = max((int(path.stem) for path in self.directory.glob(PACK_NAMES)), default=0)
-        while os.path.exists(self.path(self._newest + 1)):
+            self._listed_ns = changed_ns
+        while os.path.exists(self.path(self._newest + 1)):  # a coarse clock hides a change that comes at once
             self._newest += 1
         return self._newest
 

@@ -92,6 +92,18 @@ MIGRATIONS = (
         id INTEGER PRIMARY KEY, started_at REAL NOT NULL, ended_at REAL NOT NULL, made_at REAL NOT NULL
     ) STRICT;
     CREATE TABLE rewrites (file TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+    CREATE TABLE thinned (
+        day INTEGER NOT NULL, session_id INTEGER NOT NULL REFERENCES sessions, rung INTEGER NOT NULL,
+        PRIMARY KEY (day, session_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TRIGGER embedded_too_late AFTER INSERT ON embedded
+    WHEN NOT EXISTS (SELECT 1 FROM keyframes WHERE id = new.keyframe_id) BEGIN
+        INSERT OR IGNORE INTO rewrites VALUES ('embeddings/' || (new.keyframe_id / 86400000000));
+    END;
+    CREATE INDEX gaps_of_what_is_gone ON gaps (session_id, started_at) WHERE reason IN ('forgotten', 'expired');
+    INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
+    CREATE INDEX transcripts_by_length ON transcripts (ended_at - started_at);
+    CREATE INDEX sounds_by_length ON sounds (ended_at - started_at);
     CREATE TABLE backups (directory TEXT PRIMARY KEY, made_at REAL NOT NULL) STRICT, WITHOUT ROWID;
     """,
 )

@@ -55,16 +55,16 @@ def session_span(session: Session) -> Span:
 
 def worn(sessions: Iterable[Session], span: Span) -> list[Span]:
     """The parts of a span in which something was worn, apart from each other and in time order."""
-    return _merged(_clipped(session_span(session), span) for session in sessions)
+    return merged(clipped(session_span(session), span) for session in sessions)
 
 
 def recorded(sessions: Iterable[Session], gaps: Sequence[Gap], span: Span) -> list[Span]:
     """The worn parts of a span less the gaps; where two sessions overlap, one that saw is enough."""
     parts = []
     for session in sessions:
-        own_gaps = _merged(Span(gap.started_at, gap.ended_at) for gap in gaps if gap.session_id == session.id)
-        parts += _without(_clipped(session_span(session), span), own_gaps)
-    return _merged(parts)
+        own_gaps = merged(Span(gap.started_at, gap.ended_at) for gap in gaps if gap.session_id == session.id)
+        parts += without(clipped(session_span(session), span), own_gaps)
+    return merged(parts)
 
 
 def total_s(spans: Iterable[Span]) -> float:
@@ -75,23 +75,23 @@ def _bounded_id(at: float) -> int:
     return int(min(max(at * MICROSECONDS, FIRST_ID), LAST_ID))
 
 
-def _clipped(part: Span, span: Span) -> Span:
+def clipped(part: Span, span: Span) -> Span:
     return Span(max(part.started_at, span.started_at), min(part.ended_at, span.ended_at))
 
 
-def _merged(parts: Iterable[Span]) -> list[Span]:
-    merged: list[Span] = []
+def merged(parts: Iterable[Span]) -> list[Span]:
+    joined: list[Span] = []
     for part in sorted(parts, key=lambda part: part.started_at):
         if part.duration_s <= 0:
             continue
-        if merged and part.started_at <= merged[-1].ended_at:
-            merged[-1] = Span(merged[-1].started_at, max(merged[-1].ended_at, part.ended_at))
+        if joined and part.started_at <= joined[-1].ended_at:
+            joined[-1] = Span(joined[-1].started_at, max(joined[-1].ended_at, part.ended_at))
         else:
-            merged.append(part)
-    return merged
+            joined.append(part)
+    return joined
 
 
-def _without(part: Span, holes: Iterable[Span]) -> list[Span]:
+def without(part: Span, holes: Iterable[Span]) -> list[Span]:
     """What is left of a span after taking out holes, which are in time order and apart."""
     left, started_at = [], part.started_at
     for hole in holes:

@@ -17,11 +17,9 @@ from store.records import Heard, Keyframe, Sound, Span, Transcript
 from store.spans import EVER, LAST_ID, id_range
 
 # What overlaps a span [?1, ?2): started before its end, and ended in it or, if it took no time, lies in it. As nothing
-# took longer than the longest, it is found by when it started; a second more, as times are rounded.
-OVERLAPS = """
-    started_at >= ?1 - 1 - (SELECT coalesce(max(ended_at - started_at), 0) FROM {table}) AND started_at < ?2
-    AND (ended_at > ?1 OR started_at >= ?1)
-"""
+# took longer than the longest, it is found by when it started; a second earlier, as times are rounded.
+STARTED = "started_at >= ?1 - 1 - (SELECT coalesce(max(ended_at - started_at), 0) FROM {table}) AND started_at < ?2"
+OVERLAPS = f"{STARTED} AND (ended_at > ?1 OR started_at >= ?1)"
 UNHEARD = "heard = 0"
 UNREAD = "reduced = 0 AND id NOT IN (SELECT keyframe_id FROM keyframes_read)"
 SAME_TEXT_S = 30.0  # text that stays in view is one row that grows
@@ -40,17 +38,22 @@ EXTEND_TRANSCRIPT = """
         ORDER BY started_at DESC LIMIT 1
     )
 """
-RANKED = 10_000  # rows; the rank of a word that is in more of them tells little and takes long
-COUNT_ROWS = (
-    f"SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? AND rowid >= ? AND rowid <= ? LIMIT {RANKED})"
-)
+RANKED = 10_000  # rows: a word that is in more of them tells little, and to rank them all takes long
+COUNT_ROWS = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? AND rowid >= ? AND rowid <= ? LIMIT ?)"
 FIND_WORDS = f"""
     SELECT transcripts.* FROM (
         SELECT rowid AS id, bm25(words) AS unlikeness FROM words WHERE words MATCH ?3 AND rowid >= ?4 AND rowid <= ?5
-        ORDER BY rowid DESC LIMIT {RANKED}
+        ORDER BY rowid DESC LIMIT ?6
     ) JOIN transcripts USING (id)
-    WHERE {OVERLAPS.format(table="transcripts")} ORDER BY unlikeness, started_at DESC LIMIT ?6
+    WHERE {OVERLAPS.format(table="transcripts")} ORDER BY unlikeness, started_at DESC LIMIT ?7
 """
+
+
+FORGOTTEN, EXPIRED = "forgotten", "expired"  # reasons of gaps in which nothing is left, and nothing may come back
+IS_GONE = """
+    SELECT 1 FROM gaps WHERE session_id = ? AND reason IN ('forgotten', 'expired') AND started_at < ? AND ended_at > ?
+"""
+INSTANT_S = 1e-6
 
 
 class WordLedger(FreedLedger):
@@ -71,6 +74,10 @@ class WordLedger(FreedLedger):
         """Those that overlap the span, whole, in time order."""
         return _as_sounds(self.overlapping("sounds", span))
 
+    def sound(self, sound_id: int) -> Sound | None:
+        """As it lies now, if it has not been forgotten."""
+        return next(iter(_as_sounds(self.database.rows("SELECT * FROM sounds WHERE id = ?", (sound_id,)))), None)
+
     def unheard(self, limit: int = 64) -> list[Sound]:
         """The oldest sounds whose speech nobody has written down, in time order; -1 is without limit."""
         sql = f"SELECT * FROM sounds WHERE {UNHEARD} ORDER BY started_at, id LIMIT ?"
@@ -80,7 +87,8 @@ class WordLedger(FreedLedger):
         """What was said in some sounds; they count as heard and, without `keep_sound`, are gone."""
         with self.database.transaction():
             for transcript in transcripts:
-                self.database.execute(INSERT_TRANSCRIPT, astuple(transcript))
+                if not self.is_gone(transcript.session_id, transcript.started_at, transcript.ended_at):
+                    self.database.execute(INSERT_TRANSCRIPT, astuple(transcript))
             if keep_sound:
                 sql = "UPDATE sounds SET heard = 1 WHERE id IN (SELECT value FROM json_each(?))"
                 self.database.execute(sql, (json.dumps([int(each) for each in sound_ids]),))
@@ -96,11 +104,19 @@ class WordLedger(FreedLedger):
         """What is written in some keyframes; they count as read. A text that stays in view makes its row longer."""
         with self.database.transaction():
             for text in texts:
+                if self.is_gone(text.session_id, text.started_at, text.started_at):
+                    continue
                 self.database.execute(EXTEND_TRANSCRIPT, {**asdict(text), "same_text_s": SAME_TEXT_S})
                 if not self.database.value("SELECT changes()"):
                     self.database.execute(INSERT_TRANSCRIPT, astuple(text))
+            sql = "INSERT OR IGNORE INTO keyframes_read SELECT id FROM keyframes WHERE id = ?"
             for each in keyframe_ids:
-                self.database.execute("INSERT OR IGNORE INTO keyframes_read VALUES (?)", (int(each),))
+                self.database.execute(sql, (int(each),))
+
+    def is_gone(self, session_id: int, started_at: float, ended_at: float) -> bool:
+        """Is any of this forgotten or expired? Then what was seen, heard or read in it must not be kept."""
+        span = session_id, max(ended_at, started_at + INSTANT_S), started_at
+        return self.database.value(IS_GONE, span) is not None
 
     def transcripts(self, span: Span | None = None) -> list[Transcript]:
         """Those that overlap the span, whole, in time order."""
@@ -113,21 +129,21 @@ class WordLedger(FreedLedger):
         newest are ranked; where there are rarer words, only rows with one of these.
         """
         span, ids = EVER if span is None else span, self._transcript_ids(span)
-        counts = {term: self.database.value(COUNT_ROWS, (term, *ids)) for term in _terms(query)}
+        counts = {term: self.database.value(COUNT_ROWS, (term, *ids, RANKED)) for term in _terms(query)}
         terms = sorted((term for term in counts if counts[term]), key=counts.__getitem__)
         if not terms:
             return []
         totals = accumulate(counts[term] for term in terms)
         rare = [term for term, total in zip(terms, totals, strict=True) if total < RANKED] or terms[:1]
         wanted = f"({' OR '.join(rare)}) AND ({' OR '.join(terms)})"
-        found = self.database.rows(FIND_WORDS, (span.started_at, span.ended_at, wanted, *ids, limit))
+        found = self.database.rows(FIND_WORDS, (span.started_at, span.ended_at, wanted, *ids, RANKED, limit))
         return [Transcript(**row) for row in found]
 
     def _transcript_ids(self, span: Span | None) -> tuple[int, int]:
-        """The lowest and the highest id of the transcripts that overlap a span."""
+        """Ids between which all transcripts that overlap a span lie, and few others: most are written down in order."""
         if span is None:
             return 0, LAST_ID
-        sql = f"SELECT min(id) AS first, max(id) AS last FROM transcripts WHERE {OVERLAPS.format(table='transcripts')}"
+        sql = f"SELECT min(id) AS first, max(id) AS last FROM transcripts WHERE {STARTED.format(table='transcripts')}"
         (ids,) = self.database.rows(sql, (span.started_at, span.ended_at))
         return ids["first"] or 0, ids["last"] or 0
 

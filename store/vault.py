@@ -12,7 +12,7 @@ import json
 import os
 import secrets
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -37,7 +37,7 @@ class Vault:
     directory: Path
     memory_id: str
     keeper: str
-    master: bytes
+    master: bytes = field(repr=False)
     sealed: dict[str, Any] | None = None
 
     @property

@@ -174,22 +174,6 @@ def test_coverage_counts_worn_seen_and_embedded_time_once(store: EpisodicStore):
     assert store.keyframe(overlapping[0]).session_id == second.id
 
 
-def test_moments_last_less_than_half_a_minute_and_end_with_their_session(store: EpisodicStore):
-    record(store, [0, 10, 20, 30, 100])
-    record(store, [105, 106])
-    in_time = store.moments(newest_first=False)
-    assert [(moment.started_at - START, moment.ended_at - START, moment.keyframes) for moment in in_time] == [
-        (0, 20, 3),
-        (30, 30, 1),
-        (100, 100, 1),
-        (105, 106, 2),
-    ]
-    assert in_time[0].keyframe.captured_at == START + 10
-    assert store.moments() == in_time[::-1]
-    assert store.moments(limit=2) == in_time[:1:-1]
-    assert store.moments(Span(START + 95, START + 104)) == [in_time[2]]
-
-
 def test_what_is_not_embedded_yet_is_named_the_newest_first_then_what_was_imported_later(store: EpisodicStore):
     ids = record(store, [100, 101, 102])
     assert [each.id for each in store.unindexed("nano")] == ids

@@ -20,8 +20,8 @@ from store.errors import DiskFull, UserError
 from store.plain.exif import with_time, without_time
 from store.plain.exporting import export
 from store.plain.folder import is_export
-from store.records import Span, local_time
 from store.plain.slideshow import film_size
+from store.records import Span, local_time
 from tests.filled_memory import BERLIN_S, NASTY, START, add_picture, files, fill, jpeg_of, rows
 
 FOREIGN_EXIF = Image.Exif()

@@ -15,8 +15,8 @@ from store.check import check
 from store.episodic import EpisodicStore
 from store.errors import DiskFull, UserError
 from store.plain.exporting import export
-from store.plain.importing import import_export
 from store.plain.folder import is_export
+from store.plain.importing import import_export
 from store.records import Heard, Reduction, Span
 from tests.filled_memory import START, contents, files, fill, jpeg_of, rows
 

@@ -1,6 +1,8 @@
-"""The recall index: what it finds is what a plain sort of all inner products finds."""
+"""The recall index: what it finds is what a plain sort of all inner products finds, sealed days nearly so."""
 
 import tempfile
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +10,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store.embeddings import Embeddings
-from store.index import RecallIndex
+from store import index, sealed
+from store.database import Database
+from store.embedded import EmbeddedLedger
 from store.records import Span
+from store.sealing import FileKeys
+from store.shards import DAY_IDS
 
-WIDTH = 16
+WIDTH, DAYS, ROWS_A_DAY, LIMIT = 16, 40, 100, 20
+FIRST_DAY = 20_000
+DAY_S = 86_400
+
+
+def opened(folder: Path, encrypted: bool = True) -> EmbeddedLedger:
+    database = Database(folder / "memory.db")
+    return EmbeddedLedger(database, folder / "embeddings", FileKeys(database, encrypted))
 
 
 def random_rows(count: int, seed: int) -> np.ndarray:
@@ -20,8 +32,8 @@ def random_rows(count: int, seed: int) -> np.ndarray:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def appended(embeddings: Embeddings, ids: list[int], rows: np.ndarray) -> None:
-    embeddings.append(ids, rows, np.zeros((len(ids), 1)))
+def embed(ledger: EmbeddedLedger, ids: Sequence[int], rows: np.ndarray) -> None:
+    ledger.add_embeddings("nano", ids, rows, np.zeros((len(ids), 1)))
 
 
 def sorted_by_hand(ids: np.ndarray, rows: np.ndarray, query: np.ndarray, limit: int) -> list[tuple[int, float]]:
@@ -36,19 +48,19 @@ def sorted_by_hand(ids: np.ndarray, rows: np.ndarray, query: np.ndarray, limit: 
     count=st.integers(1, 60),
     limit=st.integers(1, 80),
     ends=st.tuples(st.integers(-2, 70), st.integers(-2, 70)),
+    apart_s=st.sampled_from([1, 7200]),
 )
 def test_recall_equals_sorting_every_inner_product_of_the_span(
-    seed: int, count: int, limit: int, ends: tuple[int, int]
+    seed: int, count: int, limit: int, ends: tuple[int, int], apart_s: int
 ):
-    ids = np.random.default_rng(seed).permutation(count) * 1_000_000
+    ids = np.random.default_rng(seed).permutation(count) * apart_s * 1_000_000
     rows, query = random_rows(count, seed), random_rows(1, seed + 1)[0]
     with tempfile.TemporaryDirectory() as folder:
-        embeddings = Embeddings(Path(folder))
-        appended(embeddings, ids.tolist(), rows)
-        index = RecallIndex(embeddings)
-        found = index.search(query, limit)
-        within = index.search(query, limit, Span(*ends))
-    inside = (ids >= ends[0] * 1_000_000) & (ids < ends[1] * 1_000_000)
+        ledger = opened(Path(folder))
+        embed(ledger, ids.tolist(), rows)
+        found = ledger.recall("nano", query, limit)
+        within = ledger.recall("nano", query, limit, Span(ends[0] * apart_s, ends[1] * apart_s))
+    inside = (ids >= ends[0] * apart_s * 1_000_000) & (ids < ends[1] * apart_s * 1_000_000)
     for got, expected in (
         (found, sorted_by_hand(ids, rows, query, limit)),
         (within, sorted_by_hand(ids[inside], rows[inside], query, limit)),
@@ -59,26 +71,221 @@ def test_recall_equals_sorting_every_inner_product_of_the_span(
 
 def test_rows_added_after_a_search_are_found_by_the_next(tmp_path: Path):
     rows = random_rows(3, seed=1)
-    index = RecallIndex(Embeddings(tmp_path))
-    assert index.search(rows[0], 5) == []
+    reader, writer = opened(tmp_path), opened(tmp_path)
+    assert reader.recall("nano", rows[0], 5) == []
     for number, row in enumerate(rows):
-        appended(Embeddings(tmp_path), [number], row[None])
-        assert index.search(row, 1)[0][0] == number
+        embed(writer, [number], row[None])
+        assert reader.recall("nano", row, 1)[0][0] == number
 
 
-def test_a_memory_indexed_anew_with_fewer_rows_is_followed(tmp_path: Path):
-    embeddings = Embeddings(tmp_path)
-    appended(embeddings, [1, 2, 3], random_rows(3, seed=1))
-    index = RecallIndex(embeddings)
-    assert len(index.search(random_rows(1, seed=2)[0], 9)) == 3
-    for file in tmp_path.iterdir():
-        file.unlink()
-    appended(embeddings, [7], random_rows(1, seed=3))
-    assert [each for each, _ in index.search(random_rows(1, seed=2)[0], 9)] == [7]
+def test_rows_that_another_process_removed_are_not_found_again(tmp_path: Path):
+    reader, writer = opened(tmp_path), opened(tmp_path)
+    embed(writer, [1, 2, 3], random_rows(3, seed=1))
+    query = random_rows(1, seed=2)[0]
+    assert len(reader.recall("nano", query, 9)) == 3
+    writer.remove_embeddings([1, 2, 3])
+    embed(writer, [7], random_rows(1, seed=3))
+    assert [each for each, _ in reader.recall("nano", query, 9)] == [7]
 
 
 def test_a_query_of_another_width_is_refused(tmp_path: Path):
-    embeddings = Embeddings(tmp_path)
-    appended(embeddings, [1], random_rows(1, seed=1))
+    ledger = opened(tmp_path)
+    embed(ledger, [1], random_rows(1, seed=1))
     with pytest.raises(ValueError, match="query of 3 numbers"):
-        RecallIndex(embeddings).search(np.ones(3), 1)
+        ledger.recall("nano", np.ones(3), 1)
+
+
+class Life:
+    """Forty days at a few places, in which a few hundred rows are already too many to be compared."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.ledger = folder, opened(folder)
+        self.rows: dict[int, np.ndarray] = {}
+        places = random_rows(30, seed=5)
+        for day in range(FIRST_DAY, FIRST_DAY + DAYS):
+            rng = np.random.default_rng(day)
+            rows = np.repeat(places[rng.integers(0, len(places), ROWS_A_DAY // 10)], 10, axis=0)
+            rows = rows + 0.1 * rng.standard_normal(rows.shape)
+            self.embed([day * DAY_IDS + i * 600_000_000 for i in range(ROWS_A_DAY)], rows)
+
+    def embed(self, ids: Sequence[int], rows: np.ndarray) -> None:
+        embed(self.ledger, ids, rows)
+        self.rows.update(zip(ids, rows, strict=True))
+
+    def remove(self, ids: Sequence[int]) -> None:
+        self.ledger.remove_embeddings(ids)
+        for each in ids:
+            del self.rows[each]
+
+    def recalled(self, span: Span | None = None) -> float:
+        """The share of the nearest rows that is found; everything found has its exact score."""
+        ids, rows = np.array(list(self.rows)), np.stack(list(self.rows.values()))
+        if span is not None:
+            inside = (ids >= span.started_at * 1e6) & (ids < span.ended_at * 1e6)
+            ids, rows = ids[inside], rows[inside]
+        shares = []
+        for query in random_rows(20, seed=9) + self.rows[min(self.rows)]:
+            scores = dict(sorted_by_hand(ids, rows, query, len(ids)))
+            found = self.ledger.recall("nano", query, LIMIT, span)
+            assert np.allclose([scores[each] for each, _ in found], [score for _, score in found], atol=1e-2)
+            assert all(a[1] >= b[1] for a, b in pairwise(found))
+            shares.append(len({each for each, _ in found} & set(list(scores)[:LIMIT])) / LIMIT)
+        return float(np.mean(shares))
+
+    def files(self, suffix: str) -> list[Path]:
+        return sorted((self.folder / "embeddings" / "nano").glob(f"*.{suffix}"))
+
+    def sealed_days(self) -> int:
+        return int(self.ledger.database.value("SELECT count(*) FROM shards WHERE sealed_in IS NOT NULL"))
+
+    def is_whole(self) -> bool:
+        return not self.ledger.damaged_shards("nano") and not self.ledger.damaged_indexes("nano")
+
+    def reopened(self) -> EmbeddedLedger:
+        """As another process sees it."""
+        self.ledger = opened(self.folder)
+        return self.ledger
+
+
+@pytest.fixture
+def life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Life]:
+    monkeypatch.setattr(sealed, "ALL_COMPARED", 500)
+    monkeypatch.setattr(index, "EXACT_ROWS", 500)
+    yield Life(tmp_path)
+
+
+def test_few_rows_are_all_compared_and_nothing_is_sealed(tmp_path: Path):
+    life = Life(tmp_path)
+    assert life.ledger.seal("nano") == 0
+    assert life.files("lists") == life.files("quantiser") == []
+    assert life.recalled() == 1
+
+
+def test_whole_days_are_sealed_and_recall_stays_nearly_exact(life: Life):
+    assert life.recalled() == 1, "rows that wait to be sealed are compared"
+    assert life.ledger.seal("nano") == DAYS - 1
+    assert life.ledger.seal("nano") == 0
+    assert life.sealed_days() == DAYS - 1
+    assert life.is_whole()
+    for span in (None, Span((FIRST_DAY + 10.5) * DAY_S, (FIRST_DAY + 30.5) * DAY_S)):
+        assert life.recalled(span) > 0.95
+    assert life.recalled(Span((FIRST_DAY + 10.25) * DAY_S, (FIRST_DAY + 10.5) * DAY_S)) == 1
+
+
+def test_the_same_rows_give_the_same_index(life: Life):
+    life.ledger.seal("nano")
+    before = [life.ledger.recall("nano", query, LIMIT) for query in random_rows(5, seed=3)]
+    for index_id in [row["id"] for row in life.ledger.database.rows("SELECT id FROM indexes WHERE kind = 'quantiser'")]:
+        life.ledger.drop_index(index_id)
+    assert life.files("lists") == life.files("quantiser") == []
+    life.ledger.seal("nano")
+    assert [life.ledger.recall("nano", query, LIMIT) for query in random_rows(5, seed=3)] == before
+
+
+def test_days_are_sealed_as_they_end_and_a_month_becomes_one_file(life: Life):
+    life.ledger.seal("nano")
+    months = len(life.files("lists"))
+    for day in range(FIRST_DAY + DAYS, FIRST_DAY + DAYS + 40):
+        life.embed([day * DAY_IDS + i for i in range(20)], random_rows(20, seed=day))
+        assert life.ledger.seal("nano") == 1
+    rows = life.ledger.database.rows("SELECT month, count(*) AS files FROM indexes WHERE kind = 'lists' GROUP BY month")
+    assert [row["files"] for row in rows[:-1]] == [1] * (len(rows) - 1)
+    assert len(rows) > months
+    assert life.is_whole()
+    assert life.recalled() > 0.9
+
+
+def test_a_day_that_grows_after_all_is_compared_until_it_is_sealed_again(life: Life):
+    life.ledger.seal("nano")
+    life.embed([(FIRST_DAY + 5) * DAY_IDS + 1 + i for i in range(30)], random_rows(30, seed=77))
+    assert life.sealed_days() == DAYS - 2
+    assert life.is_whole()
+    assert life.recalled() > 0.95
+    assert life.ledger.seal("nano") == 1
+    assert life.sealed_days() == DAYS - 1
+    assert life.is_whole()
+    assert sum(row["rows"] for row in life.ledger.database.rows("SELECT rows FROM indexes WHERE kind = 'lists'")) == (
+        len(life.rows) - ROWS_A_DAY
+    )
+
+
+def test_what_is_removed_is_in_no_index_any_more(life: Life):
+    life.ledger.seal("nano")
+    life.recalled()
+    before = {path.name for path in life.files("lists")}
+    gone = [each for each in life.rows if (FIRST_DAY + 3.5) * DAY_IDS <= each < (FIRST_DAY + 5) * DAY_IDS]
+    grown = (FIRST_DAY + 4) * DAY_IDS + 1  # a day that was sealed, grew, and is in an index and yet not
+    life.embed([grown], random_rows(1, seed=3))
+    life.remove([*gone, grown])
+    assert before - {path.name for path in life.files("lists")}, "a file that held some of them"
+    assert life.is_whole()
+    assert life.recalled() > 0.95
+    (kept,) = life.ledger.database.rows("SELECT sum(rows) AS rows FROM indexes WHERE kind = 'lists'")
+    assert kept["rows"] == len(life.rows) - ROWS_A_DAY
+    everything = life.ledger.recall("nano", random_rows(1, seed=1)[0], 10 * len(life.rows))
+    assert not {each for each, _ in everything} & {*gone, grown}
+
+
+@pytest.mark.parametrize("suffix", ["lists", "quantiser"])
+@pytest.mark.parametrize("is_lost", [True, False], ids=["lost", "damaged"])
+def test_an_index_that_is_lost_costs_no_answer_and_is_made_again(life: Life, suffix: str, is_lost: bool):
+    life.ledger.seal("nano")
+    path = life.files(suffix)[0]
+    if is_lost:
+        path.unlink()
+    else:
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    assert life.reopened().damaged_indexes("nano") == {
+        int(path.stem): f"{path.name} of nano cannot be read.",
+    }
+    assert life.recalled() > 0.95
+    life.ledger.drop_index(int(path.stem))
+    assert life.recalled() > 0.95
+    assert life.ledger.seal("nano") > 0
+    assert life.sealed_days() == DAYS - 1
+    assert life.is_whole()
+
+
+def test_an_index_of_other_rows_than_its_days_is_named(life: Life):
+    life.ledger.seal("nano")
+    life.ledger.database.execute("UPDATE shards SET rows = rows - 1 WHERE day = ?", (FIRST_DAY + 2,))
+    (damage,) = life.ledger.damaged_indexes("nano").values()
+    assert "does not hold the rows of its days" in damage
+
+
+def test_a_quantiser_that_was_outgrown_is_replaced_month_by_month(life: Life, monkeypatch: pytest.MonkeyPatch):
+    life.ledger.seal("nano")
+    (old,) = life.files("quantiser")
+    monkeypatch.setattr(sealed, "OUTGROWN", 1)
+    life.ledger.seal("nano")
+    assert len(life.files("quantiser")) == 2
+    assert life.recalled() > 0.95, "while both are in use"
+    monkeypatch.undo()
+    monkeypatch.setattr(sealed, "ALL_COMPARED", 500)
+    while life.ledger.seal("nano"):
+        assert life.is_whole()
+    assert life.files("quantiser") != [old]
+    assert len(life.files("quantiser")) == 1
+    assert life.sealed_days() == DAYS - 1
+
+
+def test_only_one_process_seals_and_others_add_and_search_meanwhile(life: Life, monkeypatch: pytest.MonkeyPatch):
+    other, coded = opened(life.folder), []
+    code = sealed.SealedDays._coded
+
+    def with_company(days: sealed.SealedDays, *arguments: object) -> object:
+        if not coded:
+            assert other.seal("nano") == 0
+            late = (FIRST_DAY + 1) * DAY_IDS + 1
+            embed(other, [late], random_rows(1, seed=4))
+            life.rows[late] = random_rows(1, seed=4)[0]
+        coded.append(arguments)
+        return code(days, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(sealed.SealedDays, "_coded", with_company)
+    life.ledger.seal("nano")
+    assert life.sealed_days() == DAYS - 2, "the day that grew meanwhile waits for the next time"
+    assert life.is_whole()
+    assert life.recalled() > 0.95

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from store import transcripts
 from store.check import check
 from store.database import MIGRATIONS
 from store.episodic import EpisodicStore
@@ -153,6 +154,27 @@ def test_words_are_found_by_their_stems_best_first_and_within_a_span(store: Epis
     assert len(store.find_words("the nine", limit=1)) == 1
 
 
+def test_words_in_quotes_stand_in_a_row_and_a_star_ends_a_beginning(store: EpisodicStore, session: Session) -> None:
+    lines = ["the bus leaves at nine", "nine leave the bus", "a business of nineteen"]
+    store.keep_heard([], [said(session, 10 * n, text) for n, text in enumerate(lines)], keep_sound=True)
+    assert [t.text for t in store.find_words('"bus leaves"')] == [lines[0]]
+    assert {t.text for t in store.find_words("bus*")} == set(lines)
+    assert {t.text for t in store.find_words('"at nin"*, business')} == {lines[0], lines[2]}
+    assert {t.text for t in store.find_words('"bus')} == set(lines[:2])
+
+
+def test_of_words_that_are_everywhere_the_newest_are_ranked_and_rarer_ones_decide(
+    store: EpisodicStore, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = ["the the fox"] + ["the"] * 20 + ["see the fox", "a fox", "the the bus", "the hound"]
+    store.keep_heard([], [said(session, 10 * n, text) for n, text in enumerate(texts)], keep_sound=True)
+    wanted = [t.text for t in store.find_words("the fox")]
+    monkeypatch.setattr(transcripts, "RANKED", 5)
+    assert [t.text for t in store.find_words("the fox")] == [text for text in wanted if "fox" in text]
+    assert "the the fox" not in [t.text for t in store.find_words("the")]
+    assert [t.text for t in store.find_words("the", Span(START, START + 9))] == ["the the fox"]
+
+
 @given(query=st.text(max_size=40) | st.text('"*(){}^:-+ANDORNT nine', max_size=12))
 def test_no_query_is_an_error(clock_memory: EpisodicStore, query: str) -> None:
     assert len(clock_memory.find_words(query)) <= 1
@@ -176,7 +198,7 @@ def test_a_memory_of_the_first_version_is_brought_up_to_date_with_its_words(tmp_
 def test_a_sound_whose_bytes_are_not_what_they_were_is_named(store: EpisodicStore, session: Session) -> None:
     (sound_id,) = add_sounds(store, session, 1)
     path = store.sound_packs.path(1)
-    path.write_bytes(path.read_bytes()[: HEADER_BYTES] + b"x" * 21000)
+    path.write_bytes(path.read_bytes()[:HEADER_BYTES] + b"x" * 21000)
     with pytest.raises(MemoryDamaged, match=f"Sound {sound_id}"):
         store.sound_bytes(store.sounds()[0])
     assert [problem.kind for problem in check(store).problems] == ["sound"]

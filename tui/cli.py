@@ -8,6 +8,7 @@ import os
 import time
 from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,9 @@ from assistant.asking import Kind, asks_for_words
 from store.config import Config, load_config, memory_directory
 from store.disk import writing
 from store.episodic import EpisodicStore
-from store.errors import CheckpointError, MemoryDamaged, UserError
-from tui import report
-from tui.clock import asked_span, say_bytes, zone_offset_s
+from store.errors import CheckpointError, UserError
+from tui import keeping, report
+from tui.clock import asked_span, zone_offset_s
 from tui.daemon import config, service
 from tui.evidence import print_answer, print_evidence, say_quoted, screen
 from tui.exits import Program, stopping
@@ -114,16 +115,41 @@ def ask(memory: Path, question: str, since: str | None, until: str | None, as_js
 @click.pass_obj
 def moments(memory: Path, since: str | None, until: str | None, limit: int | None, as_json: bool) -> None:
     """List what was recorded, newest first."""
-    with open_memory(memory, create=False) as store:
-        found = store.moments(asked_span(store, since, until), limit=limit)
-    if as_json:
-        click.echo(report.to_json([report.moment_json(moment) for moment in found]))
-        return
-    console = screen()
-    with console.capture() as table:
-        console.print(report.moments_table(found))
     os.environ.setdefault("LESS", "-FRX")
-    click.echo_via_pager(table.get().rstrip())
+    with open_memory(memory, create=False) as store:
+        found = islice(store.walk_moments(asked_span(store, since, until)), limit)
+        if as_json:
+            for piece in report.json_list(report.moment_json(moment) for moment in found):
+                click.echo(piece, nl=False)
+            click.echo()
+        else:
+            click.echo_via_pager(f"{line}\n" for line in report.moment_lines(found))
+
+
+@cli.command()
+@click.argument("query")
+@span_options
+@click.option("--limit", type=click.IntRange(min=1), default=20, help="At most so many, the best.")
+@json_option
+@click.pass_obj
+def find(memory: Path, query: str, since: str | None, until: str | None, limit: int, as_json: bool) -> None:
+    """Find moments by what was seen, said or to be read, for example: whereabouts find "bus timetable" """
+    from assistant.finding import find as find_moments
+
+    with open_memory(memory, create=False) as store:
+        span = asked_span(store, since, until)
+        checkpoint, zone_s = watch_loading(load_config().model.checkpoint), zone_offset_s(store)
+        watch_indexing(store, checkpoint)
+        found = find_moments(store, checkpoint, query, span, limit)
+    if as_json:
+        click.echo(report.to_json([report.found_json(each, zone_s) for each in found]))
+        return
+    for each in found:
+        click.echo(report.say_moment(each.moment) + ("  seen" if each.seen else ""))
+        for row in each.quoted[:3]:
+            click.echo(f"    {say_quoted(row, zone_s)}")
+    if not found:
+        click.echo("Nothing like that was seen, heard or read.")
 
 
 @cli.command()
@@ -183,27 +209,9 @@ def status(memory: Path, as_json: bool) -> None:
         screen().print(report.status_table(described))
 
 
-@cli.command()
-@click.pass_obj
-def check(memory: Path) -> None:
-    """Read the whole memory once and say whether it is whole."""
-    from store.check import check as check_store
-
-    with open_memory(memory, create=False) as store:
-        found = check_store(store)
-    packs = f"{say_bytes(found.pack_bytes)} in {found.packs} packs"
-    click.echo(f"Read {found.sessions} sessions and {found.keyframes} keyframes, {packs}.")
-    for problem in found.problems:
-        click.echo(f"{problem.kind}: {problem.detail}")
-    if not found.clean:
-        raise MemoryDamaged(
-            f"{len(found.problems)} problems in {memory}.", "What is not named above can still be asked and shown."
-        )
-    click.echo("The memory is whole.")
-
-
 for command in (
     *(record, import_films, cameras, pause, private, resume, service, config),
+    *keeping.COMMANDS,
     *(unlock, lock, passwd, key),
     *(train, questions, evaluate),
 ):

@@ -15,9 +15,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def span_options(command: Command) -> Command:
-    """--since and --until."""
-    until = click.option("--until", metavar="TIME", help="Only what was seen before it, such as 08:30.")
-    since = click.option("--since", metavar="TIME", help="Only what was seen from 08:30, or 2026-03-02T08:30.")
+    """--since and --until, which may also be called --from and --to."""
+    until = click.option("--until", "--to", metavar="TIME", help="Only what was seen before it, such as 08:30.")
+    since = click.option("--since", "--from", metavar="TIME", help="What was seen from 08:30, or 2026-03-02T08:30.")
     return since(until(command))
 
 

@@ -127,6 +127,14 @@ def counted(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
+def done_of_total(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar for work that says how much of how much is done."""
+    with _bars() as bars:
+        task = bars.add_task(what, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
+@contextmanager
 def _recording_bar(length_s: float | None) -> "Iterator[Callable[[Recorded], None]]":
     with _bars() as bars:
         task = bars.add_task("recording", total=length_s)

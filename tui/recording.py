@@ -19,7 +19,7 @@ from tui import report
 from tui.clock import say_duration
 from tui.exits import stopping
 from tui.options import fps_option, json_option
-from tui.progress import watch_folder, watch_recording, watch_service
+from tui.progress import done_of_total, watch_folder, watch_recording, watch_service
 from tui.secrecy import open_memory
 
 HELD = {"pause": "Paused", "private": "Private: neither picture nor sound is recorded", "resume": "Recording goes on"}
@@ -62,15 +62,27 @@ def record(memory: Path, camera: str, fps: float | None) -> None:
 @fps_option
 @click.pass_obj
 def import_films(memory: Path, films: Sequence[Path], recorded_at: datetime | None, fps: float | None) -> None:
-    """Record films as if they were worn."""
+    """Record films as if they were worn, or take back the folder of an `export`."""
     from device.film import Film
+    from store.plain.folder import is_export
 
+    if len(films) == 1 and is_export(films[0]):
+        _take_back(memory, films[0])
+        return
     if recorded_at and len(films) > 1:
         raise UserError(f"--recorded-at is of one film, and there are {len(films)}.", "Import them one by one.")
     config = _config(fps)
     for path in films:
         with closing(Film(path, config.capture.fps, recorded_at)) as film, open_memory(memory) as store:
             watch_recording(store, film, config.capture, sound=config.sound)
+
+
+def _take_back(memory: Path, folder: Path) -> None:
+    from store.plain.importing import import_export
+
+    with open_memory(memory) as store, done_of_total("importing") as progress:
+        done = import_export(folder, store, progress)
+    click.echo(f"{memory} is what {folder} was exported from: {done.sessions} sessions, {done.keyframes} keyframes.")
 
 
 @click.command()

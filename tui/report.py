@@ -4,8 +4,9 @@ This file does not know how anything was found, nor where it is printed.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -17,7 +18,12 @@ from tui.clock import iso, say_bytes, say_duration
 
 if TYPE_CHECKING:
     from assistant.answer import Answer
+    from assistant.finding import Found
     from device.attached import AttachedCamera, AttachedMicrophone
+
+MOMENT_LINE = (
+    "{:<10}  {:<8}  {:<8}  {:>6}  {:>9}  {}"  # known before the first moment: a year of them is not waited for
+)
 
 
 def to_json(value: object) -> str:
@@ -25,15 +31,26 @@ def to_json(value: object) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def moments_table(moments: Sequence[Moment]) -> Table:
-    """One line a moment."""
-    table = Table("day", "from", "to", "length", "keyframes", "best keyframe", box=None, header_style="bold")
-    for moment in moments:
-        began, ended = (local_time(at, moment.keyframe.zone_offset_s) for at in (moment.started_at, moment.ended_at))
-        length = say_duration(moment.ended_at - moment.started_at)
-        clock = f"{began:%Y-%m-%d}", f"{began:%H:%M:%S}", f"{ended:%H:%M:%S}"
-        table.add_row(*clock, length, str(moment.keyframes), str(moment.keyframe.id))
-    return table
+def json_list(values: Iterable[object]) -> Iterator[str]:
+    """What `to_json` makes of a list, piece by piece as the values come."""
+    before = "[\n"
+    for value in values:
+        yield before + indent(to_json(value), "  ")
+        before = ",\n"
+    yield "[]" if before == "[\n" else "\n]"
+
+
+def moment_lines(moments: Iterable[Moment]) -> Iterator[str]:
+    """A heading, and one line a moment as they come."""
+    yield MOMENT_LINE.format("day", "from", "to", "length", "keyframes", "best keyframe")
+    yield from map(say_moment, moments)
+
+
+def say_moment(moment: Moment) -> str:
+    began, ended = (local_time(at, moment.keyframe.zone_offset_s) for at in (moment.started_at, moment.ended_at))
+    clock = f"{began:%Y-%m-%d}", f"{began:%H:%M:%S}", f"{ended:%H:%M:%S}"
+    length = say_duration(moment.ended_at - moment.started_at)
+    return MOMENT_LINE.format(*clock, length, moment.keyframes, moment.keyframe.id)
 
 
 def status_table(status: dict[str, Any]) -> Table:
@@ -138,6 +155,11 @@ def moment_json(moment: Moment) -> dict[str, Any]:
         "keyframes": moment.keyframes,
         "score": None if moment.score is None else round(moment.score, 4),
     }
+
+
+def found_json(found: "Found", zone_offset_s: int) -> dict[str, Any]:
+    quoted = [quoted_json(row, zone_offset_s) for row in found.quoted]
+    return {**moment_json(found.moment), "seen": found.seen, "quoted": quoted}
 
 
 def quoted_json(row: Transcript, zone_offset_s: int) -> dict[str, Any]:

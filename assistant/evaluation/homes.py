@@ -53,8 +53,7 @@ class Examined:
         self.times_s = [keyframe.captured_at - session.started_at for keyframe in self._keyframes]
         self.clocks = [f"{keyframe.local_time:%H:%M:%S}" for keyframe in self._keyframes]
         self.compressed = torch.from_numpy(store.compressed(checkpoint.key, list(self._places)))
-        ids, recall = store.embeddings(checkpoint.key).recall_from(0)
-        self.recall = np.asarray(recall[np.argsort(ids)], np.float32)
+        self.recall = store.recall_of(checkpoint.key, list(self._places))
         self._visual = {(checkpoint.key, self._places[each]): tokens for each, tokens in embedded.items()}
         self._grain: dict[int, np.ndarray] = {}
 

@@ -16,8 +16,6 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -27,8 +25,6 @@ from assistant.checkpoints import Checkpoint
 from assistant.evaluation.reading import same_answer
 from assistant.recollection import Recollected, Seen, Selected, recollect, see
 from assistant.training.data_engine import Narration
-from store.embeddings import Embeddings
-from store.index import RecallIndex
 
 DAY_BEGINS_S = 6 * 3600
 DAY_S = 16 * 3600  # a day of more than one keyframe a second must still end before midnight
@@ -161,11 +157,8 @@ def _propose(checkpoint: Checkpoint, question: str, recall: np.ndarray) -> np.nd
     limit = checkpoint.model.config.candidates
     if len(recall) <= limit:
         return np.arange(len(recall))
-    with TemporaryDirectory() as folder:
-        embeddings = Embeddings(Path(folder))
-        embeddings.append(range(len(recall)), recall, np.zeros((len(recall), 1)))
-        found = RecallIndex(embeddings).search(checkpoint.recall.encode_question(question), limit)
-    return np.array([row for row, _ in found])
+    scores = recall @ checkpoint.recall.encode_question(question)
+    return np.argsort(-scores, kind="stable")[:limit]
 
 
 def _ask(checkpoint: Checkpoint, needle: Needle, pool: Footage, day: np.ndarray, places: np.ndarray) -> Trial:

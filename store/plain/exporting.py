@@ -1,8 +1,8 @@
 """Export: a memory, or a span of it, as plain files that outlive this program.
 
-store/plain/readme.py says what every file is; store/plain/importing.py makes the memory of it again. This file knows which
-rows there are and in what order they are written. It does not know how films, subtitles, EXIF and checksums are
-written, nor what of a memory lies in a span.
+store/plain/readme.py says what every file is; store/plain/importing.py makes the memory of it again. This file knows
+which rows there are and in what order they are written. It does not know how films, subtitles, EXIF and checksums
+are written, nor what of a memory lies in a span.
 """
 
 import time

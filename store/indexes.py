@@ -1,0 +1,110 @@
+"""The indexes of one checkpoint: sealed files that hold a trained quantiser, or lists of rows that it coded.
+
+Like a shard, an index counts from the transaction on that names it, and whoever replaces one writes a new one first.
+All of them can be made again from the row files. This file does not know which days belong into an index.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from store.disk import replace_file
+from store.errors import MemoryDamaged
+from store.lists import Lists
+from store.quantiser import Quantiser
+from store.sealing import BrokenSeal
+from store.shards import Shards, file_name, new_number
+
+QUANTISER, LISTS = "quantiser", "lists"
+INSERT = "INSERT INTO indexes VALUES (?, ?, ?, ?, ?, ?)"
+Content = TypeVar("Content", Quantiser, Lists)
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A quantiser that was trained when there were so many rows, or the lists of so many rows of one month."""
+
+    id: int
+    checkpoint: str
+    kind: str
+    month: str
+    quantiser: int | None
+    rows: int
+
+    @property
+    def numbers(self) -> set[int | None]:
+        """Without any of these it is of no use."""
+        return {self.id, self.quantiser}
+
+
+class Indexes:
+    """The rows of `indexes` of one checkpoint, and their files; other processes may write some meanwhile."""
+
+    def __init__(self, shards: Shards) -> None:
+        self._shards, self._database, self._keys = shards, shards.database, shards.keys
+
+    def quantisers(self) -> list[Index]:
+        """The one trained last is the last."""
+        return sorted(self._all(QUANTISER), key=lambda index: index.rows)
+
+    def lists(self) -> list[Index]:
+        """In the order of their months, and within a month of their quantisers."""
+        return sorted(self._all(LISTS), key=lambda index: (index.month, index.quantiser))
+
+    def read_quantiser(self, number: int) -> Quantiser:
+        """MemoryDamaged if it cannot be read."""
+        return self._read(number, QUANTISER, Quantiser.from_bytes)
+
+    def read_lists(self, number: int) -> Lists:
+        """MemoryDamaged if they cannot be read."""
+        return self._read(number, LISTS, Lists.from_bytes)
+
+    def write_quantiser(self, quantiser: Quantiser, rows: int) -> Index:
+        """While held, like all that writes: on disk on return, and named by nothing yet."""
+        return self._written(QUANTISER, "", None, rows, quantiser.to_bytes())
+
+    def write_lists(self, month: str, quantiser: int | None, lists: Lists) -> Index:
+        return self._written(LISTS, month, quantiser, len(lists), lists.to_bytes())
+
+    def name(self, index: Index) -> None:
+        """Within a transaction: the index counts."""
+        row = (index.id, index.checkpoint, index.kind, index.month, index.quantiser, index.rows)
+        self._database.execute(INSERT, row)
+
+    def replace(self, changed: Iterable[tuple[Index, Index | None]]) -> None:
+        """Within a transaction: let indexes take the place of others. Where none does, days are in no index then."""
+        for old, new in changed:
+            if new is not None:
+                self.name(new)
+            sql = "UPDATE shards SET sealed_in = ? WHERE sealed_in = ?"
+            self._database.execute(sql, (new.id if new else None, old.id))
+            self._database.execute("DELETE FROM indexes WHERE id = ?", (old.id,))
+            self._keys.destroy(self._shards.key_name(file_name(old.id, old.kind)))
+
+    def drop(self, numbers: Iterable[int]) -> None:
+        """Forget indexes, and with a quantiser all that it coded."""
+        wanted = set(numbers)
+        with self._shards.held():
+            with self._database.transaction():
+                self.replace((each, None) for each in (*self.lists(), *self.quantisers()) if wanted & each.numbers)
+            self._shards.sweep()
+
+    def _all(self, kind: str) -> list[Index]:
+        sql = "SELECT * FROM indexes WHERE checkpoint = ? AND kind = ? ORDER BY id"
+        return [Index(**row) for row in self._database.rows(sql, (self._shards.checkpoint, kind))]
+
+    def _written(self, kind: str, month: str, quantiser: int | None, rows: int, content: bytes) -> Index:
+        index = Index(new_number(), self._shards.checkpoint, kind, month, quantiser, rows)
+        name = file_name(index.id, kind)
+        seal = self._keys.make(self._shards.key_name(name))
+        replace_file(self._shards.directory / name, seal.close(content))
+        return index
+
+    def _read(self, number: int, kind: str, parse: Callable[[bytes], Content]) -> Content:
+        name = file_name(number, kind)
+        seal = self._keys.find(self._shards.key_name(name))
+        try:
+            return parse(seal.open((self._shards.directory / name).read_bytes()))
+        except (BrokenSeal, FileNotFoundError) as error:
+            what = f"{name} of {self._shards.checkpoint} cannot be read."
+            raise MemoryDamaged(what, "Run: whereabouts check --repair") from error

@@ -1,0 +1,262 @@
+"""The commands about keeping: forget, pin, unpin, retention, backup, restore, export, check.
+
+This file does not know how anything is destroyed, copied or mended.
+"""
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from store.config import load_config
+from store.episodic import EpisodicStore
+from store.errors import MemoryDamaged, UserError
+from store.pins import moment_span, pins
+from store.pins import pin as pin_span
+from store.pins import unpin as unpin_span
+from store.records import Span, local_time
+from store.spans import session_span
+from store.units import read_quantity
+from tui.clock import asked_span, say_bytes, say_duration, zone_offset_s
+from tui.options import span_options
+from tui.progress import done_of_total
+from tui.secrecy import open_memory
+
+if TYPE_CHECKING:
+    from store.forgetting import Forgetting, Receipt
+    from store.retention import Step
+
+RUNGS = ("all keyframes", "one keyframe in ten", "the best of each moment", "words only", "nothing")
+
+
+@click.command()
+@click.option("--last", metavar="5m", help="The last so many seconds, minutes or hours.")
+@span_options
+@click.option("--moment", type=int, metavar="KEYFRAME", help="The half minute that a keyframe belongs to.")
+@click.option("--session", type=int, metavar="ID", help="A session as a whole.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def forget(
+    memory: Path,
+    last: str | None,
+    since: str | None,
+    until: str | None,
+    moment: int | None,
+    session: int | None,
+    yes: bool,
+) -> None:
+    """Destroy what was seen, heard and answered of a time, here and in every backup within reach.
+
+    It says first what would go, and asks. The time stays as a gap, without content. A recorder may go on meanwhile.
+    """
+    from store.forgetting import forget as forget_spans
+    from store.forgetting import plan
+
+    with open_memory(memory, create=False) as store:
+        span = _meant(store, last, since, until, moment, session)
+        planned = plan(store, [span])
+        click.echo(_say_planned(planned, zone_offset_s(store)))
+        if planned.is_nothing and not planned.backups:
+            return
+        if not yes and not _confirmed("Destroy it for good?"):
+            click.echo("Nothing was changed.")
+            return
+        click.echo(_say_receipt(forget_spans(store, [span]), zone_offset_s(store)))
+
+
+@click.command()
+@click.argument("keyframe", type=int, required=False)
+@click.pass_obj
+def pin(memory: Path, keyframe: int | None) -> None:
+    """Keep the moment of a keyframe whatever retention says; without KEYFRAME, list what is kept so."""
+    with open_memory(memory, create=False) as store:
+        if keyframe is not None:
+            kept = pin_span(store, moment_span(store.keyframe(keyframe).id))
+            click.echo(f"Pinned: {_say_span(Span(kept.started_at, kept.ended_at), zone_offset_s(store))}.")
+            return
+        for each in pins(store):
+            click.echo(_say_span(Span(each.started_at, each.ended_at), zone_offset_s(store)))
+
+
+@click.command()
+@click.argument("keyframe", type=int)
+@click.pass_obj
+def unpin(memory: Path, keyframe: int) -> None:
+    """Let retention have the moment of a keyframe again."""
+    with open_memory(memory, create=False) as store:
+        taken = unpin_span(store, moment_span(keyframe))
+    click.echo(f"Pins taken away: {taken}.")
+
+
+@click.command()
+@click.option("--apply", "do_it", is_flag=True, help="Do it now; the indexer does so by itself.")
+@click.pass_obj
+def retention(memory: Path, do_it: bool) -> None:
+    """What goes next under [retention] of config.toml, the oldest first."""
+    from store.retention import apply, preview
+
+    settings = load_config().retention
+    with open_memory(memory, create=False) as store:
+        steps = apply(store, settings, time.time()) if do_it else preview(store, settings, time.time())
+        for step in steps:
+            click.echo(_say_step(step))
+        if not steps:
+            click.echo("Nothing goes." if settings.keep_s or settings.budget_bytes else "Everything is kept for ever.")
+        elif not do_it:
+            click.echo("Nothing was changed. The indexer does it, or: whereabouts retention --apply")
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.pass_obj
+def backup(memory: Path, folder: Path) -> None:
+    """Make the memory's backup in FOLDER, or renew it; a recorder may go on meanwhile."""
+    from store.backup import backup as back_up
+
+    with open_memory(memory, create=False) as store, done_of_total("copying") as progress:
+        copied = back_up(store, folder, progress)
+    click.echo(
+        f"{folder} is a backup of {memory}: {copied.files} files copied ({say_bytes(copied.bytes)}), "
+        f"{copied.unchanged} unchanged, {copied.removed} removed."
+    )
+    if not copied.portable:
+        click.echo("On another machine it opens with the recovery key only: whereabouts key", err=True)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.pass_obj
+def restore(memory: Path, folder: Path) -> None:
+    """Make the memory again from the backup in FOLDER; there must be none yet."""
+    from store.backup import restore as restore_from
+
+    open_memory(folder, create=False).close()  # asks for the passphrase where it is locked
+    with done_of_total("copying") as progress:
+        copied = restore_from(folder, memory, progress)
+    click.echo(f"{memory} is what {folder} was: {copied.files} files, {say_bytes(copied.bytes)}.")
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@span_options
+@click.pass_obj
+def export(memory: Path, folder: Path, since: str | None, until: str | None) -> None:
+    """Write the memory, or a time of it, as plain files: JPEG, MP4, WebVTT, JSON. They are not encrypted."""
+    from store.plain.exporting import export as export_to
+
+    with open_memory(memory, create=False) as store, done_of_total("exporting") as progress:
+        done = export_to(store, folder, asked_span(store, since, until), progress)
+    click.echo(
+        f"{folder} holds {done.keyframes} pictures, {done.sounds} sounds and {done.transcripts} transcripts of "
+        f"{done.sessions} sessions in {done.files} files, {say_bytes(done.bytes)}. They are not encrypted."
+    )
+
+
+@click.command()
+@click.option("--repair", "do_it", is_flag=True, help="Mend what can safely be mended, and name the rest.")
+@click.pass_obj
+def check(memory: Path, do_it: bool) -> None:
+    """Read the whole memory once and say whether it is whole."""
+    from store.check import check as check_store
+    from store.repair import repair
+
+    if do_it:
+        mended = repair(memory)
+        for line in (*mended.done, *mended.left):
+            click.echo(line)
+    with open_memory(memory, create=False) as store:
+        found = check_store(store)
+    packs = f"{say_bytes(found.pack_bytes)} in {found.packs} packs"
+    click.echo(f"Read {found.sessions} sessions and {found.keyframes} keyframes, {packs}.")
+    for problem in found.problems:
+        click.echo(f"{problem.kind}: {problem.detail}")
+    if not found.clean:
+        hint = "What is not named above can still be asked and shown."
+        raise MemoryDamaged(
+            f"{len(found.problems)} problems in {memory}.", hint if do_it else f"{hint} Run: whereabouts check --repair"
+        )
+    click.echo("The memory is whole.")
+
+
+def _meant(
+    store: EpisodicStore,
+    last: str | None,
+    since: str | None,
+    until: str | None,
+    moment: int | None,
+    session: int | None,
+) -> Span:
+    """The one time that was named. UserError for none, and for several."""
+    ways = [last, since or until, moment, session]
+    if sum(way is not None for way in ways) != 1:
+        raise UserError("Say what to forget, in one way.", "For example: whereabouts forget --last 5m")
+    if last is not None:
+        return Span(time.time() - read_quantity(last, "s"), time.time())
+    if moment is not None:
+        return moment_span(store.keyframe(moment).id)
+    if session is not None:
+        return _span_of_session(store, session)
+    span = asked_span(store, since, until)
+    if span is None:
+        raise UserError("There is nothing recorded to forget.", "Record first.")
+    return span
+
+
+def _span_of_session(store: EpisodicStore, session_id: int) -> Span:
+    known = {each.id: session_span(each) for each in store.sessions()}
+    if session_id not in known:
+        raise UserError(f"There is no session {session_id}.", f"There are: {', '.join(map(str, known)) or 'none'}.")
+    return known[session_id]
+
+
+def _confirmed(question: str) -> bool:
+    if not sys.stdin.isatty():
+        raise UserError("Nobody is there to be asked.", "Look at what would go, and give --yes.")
+    return click.confirm(question, err=True)
+
+
+def _say_planned(planned: "Forgetting", zone_s: int) -> str:
+    spans = ", ".join(_say_span(span, zone_s) for span in planned.spans)
+    lines = [
+        f"{spans}: {say_duration(planned.seconds)} worn, of {len(planned.sessions)} sessions.",
+        f"  {planned.keyframes} keyframes ({say_bytes(planned.picture_bytes)}), "
+        f"{planned.sounds} sounds ({say_bytes(planned.sound_bytes)})",
+        f"  {planned.speech} transcripts of speech, {planned.scene_text} texts that were read",
+        f"  {sum(planned.embeddings.values())} embeddings, {planned.turns} answers, {planned.pins} pins",
+    ]
+    lines += [f"  and in the backup {each}" for each in planned.backups]
+    lines += [f"  but not in the backup {each}, which is not there now" for each in planned.absent]
+    return "\n".join(lines)
+
+
+def _say_receipt(receipt: "Receipt", zone_s: int) -> str:
+    gone = receipt.destroyed
+    lines = [
+        f"Forgotten at {local_time(receipt.at, zone_s):%Y-%m-%d %H:%M:%S}: {gone.keyframes} keyframes, {gone.sounds} "
+        f"sounds, {gone.speech + gone.scene_text} transcripts, {gone.turns} answers.",
+        f"Keys destroyed: {receipt.keys}. Files written anew: {', '.join(receipt.files) or 'none'}.",
+    ]
+    lines += [f"Forgotten in the backup {each} as well." for each in receipt.reached]
+    lines += [f"NOT forgotten in the backup {each}: {why}" for each, why in receipt.unreached.items()]
+    if receipt.unreached:
+        lines.append("Run the same again when that disk is there.")
+    if not receipt.is_wiped:
+        lines.append("The last unused places of memory.db are cleared when nobody records.")
+    return "\n".join(lines)
+
+
+def _say_step(step: "Step") -> str:
+    day = local_time(step.day * 86_400, 0)
+    counts = f"{len(step.keyframes)} keyframes, {len(step.sounds)} sounds, {len(step.transcripts)} transcripts go"
+    return f"{day:%Y-%m-%d}: {RUNGS[step.rung]} stays; {counts}, {say_bytes(step.bytes)}."
+
+
+def _say_span(span: Span, zone_s: int) -> str:
+    began, ended = (local_time(at, zone_s) for at in (span.started_at, span.ended_at))
+    return f"{began:%Y-%m-%d %H:%M:%S} to {ended:%H:%M:%S}"
+
+
+COMMANDS: Sequence[click.Command] = (forget, pin, unpin, retention, backup, restore, export, check)
