@@ -28,6 +28,7 @@ from store.packs import NOWHERE, Packs
 from store.records import Heard, Keyframe, Reduction, Sound
 from store.rewriting import resume
 from store.sealing import FileKeys
+from store.spans import recorded, total_s
 from store.transcripts import UNHEARD, UNREAD
 from store.vault import FILE as VAULT_FILE
 from store.vault import Vault
@@ -197,9 +198,13 @@ class EpisodicStore(EmbeddedLedger):
     def status(self) -> dict[str, object]:
         """What is there, in plain values for JSON; times are UTC seconds or None."""
         span, ends, hold = self.span(), self.first_and_last(), self.hold()
+        recorded_s = total_s(recorded(self.sessions(), self.gaps(), span)) if span else 0.0
         return {
             "directory": str(self.directory),
             "version": self.database.version,
+            "key_kept_in": self.vault.place if self.vault else None,
+            "backups": self.database.rows("SELECT * FROM backups ORDER BY made_at DESC"),
+            "recorded_s": recorded_s,
             "recording": self._lock.is_taken(),
             **{table: self.size(table) for table in COUNTED},
             "reduced": self.size("keyframes WHERE reduced = 1"),

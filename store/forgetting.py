@@ -105,7 +105,8 @@ def plan(store: EpisodicStore, spans: Iterable[Span]) -> Forgetting:
     """What `forget` would destroy; nothing is changed."""
     parts, sessions = merged(spans), store.sessions()
     ids, times = [id_range(part) for part in parts], [(part.started_at, part.ended_at) for part in parts]
-    pictures = _found(store, f"SELECT id, length_bytes FROM keyframes WHERE {OF_IDS}", ids)
+    sums = f"SELECT count(*) AS count, coalesce(sum(length_bytes), 0) AS bytes FROM keyframes WHERE {OF_IDS}"
+    pictures = [row for each in ids for row in store.database.rows(sums, each)]
     sounds = _found(store, f"SELECT id, length_bytes FROM sounds WHERE {OVERLAPPING['sounds']}", times)
     words = _found(store, f"SELECT id, source FROM transcripts WHERE {OVERLAPPING['transcripts']}", times)
     turns = _found(store, f"SELECT id, 1 FROM turns WHERE {CITING}", ids)
@@ -116,13 +117,13 @@ def plan(store: EpisodicStore, spans: Iterable[Span]) -> Forgetting:
         spans=tuple(parts),
         seconds=sum(total_s(recorded(sessions, forgotten, part)) for part in parts),
         sessions=tuple(session.id for session in sessions if any(_is_in(session, part) for part in parts)),
-        keyframes=len(pictures),
-        picture_bytes=sum(pictures.values()),
+        keyframes=sum(row["count"] for row in pictures),
+        picture_bytes=sum(row["bytes"] for row in pictures),
         sounds=len(sounds),
         sound_bytes=sum(sounds.values()),
         speech=sum(source == "speech" for source in words.values()),
         scene_text=sum(source == "scene-text" for source in words.values()),
-        embeddings={each: sum(len(store.indexed_ids(each, part)) for part in parts) for each in store.checkpoints()},
+        embeddings={each: sum(store.embedded_count(each, part) for part in parts) for each in store.checkpoints()},
         turns=len(turns),
         pins=len(_found(store, f"SELECT id, 1 FROM pins WHERE {INSIDE}", times)),
         gaps=len(_found(store, f"SELECT id, 1 FROM gaps WHERE {TOUCHING} AND reason <> '{FORGOTTEN}'", times)),

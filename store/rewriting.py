@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from store.disk import sync_directory, writing
-from store.errors import MemoryBusy
+from store.errors import DiskFull, MemoryBusy
 from store.layout import DATABASE, UPKEEP
 from store.lock import RecordingLock
 from store.packs import Packs
@@ -53,7 +53,7 @@ def resume(store: "EpisodicStore") -> None:
 def rewrite(store: "EpisodicStore", progress: Progress = silent) -> list[str]:
     """With the upkeep lock held: do all that is listed, telling of each file; which those were.
 
-    DiskFull: the rest stays listed. So does a large database that cannot be wiped while another process records.
+    DiskFull: the rest stays listed. So does a large database while another process records, or without room for it.
     """
     done: list[str] = []
     while files := [row["file"] for row in store.database.rows(LISTED)]:
@@ -82,12 +82,12 @@ def _rewritten(store: "EpisodicStore", folder: str, files: Sequence[str]) -> Ite
     claimed = _claimed(store, claims, files)
     for file in files:
         pack = _number(file)
-        if not claims.packs.has_room(copies):
-            copies = claims.packs.set_aside()
-        _move(store, claims, claimed.get(pack, []), pack, copies)
+        is_whole = _move(store, claims, claimed.get(pack, []), pack, copies)
         claims.packs.drop(pack)
         yield file
-    if not claimed:
+        if not is_whole or not claims.packs.has_room(copies):
+            copies = claims.packs.set_aside()
+    if claims.packs.sizes()[copies] == 0:
         claims.packs.drop(copies)
 
 
@@ -117,8 +117,11 @@ def _claimed(store: "EpisodicStore", claims: Claims, files: Sequence[str]) -> di
     return {pack: [row["id"] for row in group] for pack, group in groupby(rows, key=lambda row: row["pack"])}
 
 
-def _move(store: "EpisodicStore", claims: Claims, ids: Sequence[int], pack: int, copies: int) -> None:
-    """Let rows point at copies, and destroy the key of what they pointed at before."""
+def _move(store: "EpisodicStore", claims: Claims, ids: Sequence[int], pack: int, copies: int) -> bool:
+    """Let rows point at copies, and destroy the key of what they pointed at before.
+
+    False where some rows went while they were copied: then the copies are listed, to be written anew as well.
+    """
     packs, database, name = claims.packs, store.database, claims.packs.name(copies)
     database.execute("INSERT OR IGNORE INTO rewrites VALUES (?)", (name,))
     places = packs.copy(_rows(store, claims, ids), copies)
@@ -127,9 +130,10 @@ def _move(store: "EpisodicStore", claims: Claims, ids: Sequence[int], pack: int,
         before = database.value("SELECT total_changes()")
         for row_id, place in places.items():
             database.execute(f"{point} AND {claims.where}", (*place, row_id, pack))
-        if database.value("SELECT total_changes()") - before == len(places):  # else some rows went meanwhile
+        if is_whole := database.value("SELECT total_changes()") - before == len(places):
             _strike(store, name)
         packs.keys.destroy(packs.name(pack))
+    return bool(is_whole)
 
 
 def _rows(store: "EpisodicStore", claims: Claims, ids: Sequence[int]) -> Iterator[Keyframe | Sound]:
@@ -153,7 +157,7 @@ def _wipe(store: "EpisodicStore") -> bool:
         if may_vacuum := is_quick or store.recorder_pid() in (None, os.getpid()):
             store.database.execute("VACUUM")
         return store.database.value("PRAGMA wal_checkpoint(TRUNCATE)") == 0 and may_vacuum
-    except MemoryBusy:
+    except (MemoryBusy, DiskFull):  # it needs as much room once more
         return False
 
 

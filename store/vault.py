@@ -54,7 +54,7 @@ class Vault:
     @property
     def place(self) -> str:
         """Where the key is, for a person."""
-        return "nobody's hands but yours: a passphrase" if self.sealed else self._keeper.place
+        return "nobody's hands but yours, sealed under a passphrase" if self.sealed else self._keeper.place
 
     @classmethod
     def make(cls, directory: Path) -> Self:

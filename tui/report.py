@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from assistant.finding import Found
     from device.attached import AttachedCamera, AttachedMicrophone
 
+WORN_A_DAY_S, TELLING_S = 16 * 3600, 30.0
 MOMENT_LINE = (
     "{:<10}  {:<8}  {:<8}  {:>6}  {:>9}  {}"  # known before the first moment: a year of them is not waited for
 )
@@ -71,10 +72,20 @@ def status_table(status: dict[str, Any]) -> Table:
         "words": f"{status['transcripts']} lines; {status['unheard']} sounds and {status['unread']} keyframes to go",
         "asked": f"{status['turns']} questions",
         "on disk": f"{held}; {say_bytes(status['disk_free_bytes'])} free",
+        "a day": _say_day(status),
+        "key": f"in {status['key_kept_in']}" if status["key_kept_in"] else "none: this memory is not encrypted",
+        "backups": ", ".join(f"{each['directory']} ({each['made_at'][:10]})" for each in status["backups"]) or "none",
     }
     for name, value in facts.items():
         table.add_row(Text(name, "bold"), Text(str(value)))
     return table
+
+
+def _say_day(status: dict[str, Any]) -> str:
+    if status["bytes_a_day"] is None:
+        return "too little is recorded to tell"
+    days = status["disk_free_bytes"] / status["bytes_a_day"]
+    return f"{say_bytes(int(status['bytes_a_day']))} for {WORN_A_DAY_S // 3600} hours worn; the disk has room for {days:.3g}"
 
 
 def _say_recorder(status: dict[str, Any]) -> str:
@@ -207,4 +218,14 @@ def status_json(
         "sounds": status["unheard"],
         "scene_text": status["unread"],
     }
-    return {**status, **times, "checkpoint": checkpoint, "waiting": waiting, "recorder": recorder}
+    latest = sessions[-1].zone_offset_s if sessions else 0
+    backups = [{**each, "made_at": iso(each["made_at"], latest)} for each in status["backups"]]
+    derived = {"backups": backups, "bytes_a_day": _bytes_a_day(status), "waiting": waiting}
+    return {**status, **times, **derived, "checkpoint": checkpoint, "recorder": recorder}
+
+
+def _bytes_a_day(status: dict[str, Any]) -> float | None:
+    """What a day of WORN_A_DAY_S takes, at the pace so far; None before that can be told."""
+    if status["recorded_s"] < TELLING_S:
+        return None
+    return sum(status["bytes"].values()) / status["recorded_s"] * WORN_A_DAY_S
