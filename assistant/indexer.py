@@ -19,7 +19,7 @@ from assistant.vision import pixels
 from store.episodic import EpisodicStore
 from store.errors import MemoryDamaged, UserError
 from store.records import Keyframe, Reduction
-from store.rewriting import resume
+from store.upkeep.rewriting import resume
 
 KEYFRAMES_A_PASS = 32
 JUDGED_A_PASS = 4  # pictures by which it is told whether the checkpoint knows such pictures

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from store.errors import MemoryDamaged, NothingRecorded, UserError
+from store.form import EncryptedForm
 from store.layout import DATABASE, PACK_FOLDERS, files_of
-from store.packs import EncryptedForm
 from store.vault import FILE as VAULT_FILE
 from store.vault import is_encrypted
 

@@ -26,10 +26,10 @@ from store.layout import UPKEEP
 from store.lock import RecordingLock
 from store.packs import NOWHERE, Packs
 from store.records import Heard, Keyframe, Reduction, Sound
-from store.rewriting import resume
 from store.sealing import FileKeys
 from store.spans import recorded, total_s
 from store.transcripts import UNHEARD, UNREAD
+from store.upkeep.rewriting import resume
 from store.vault import FILE as VAULT_FILE
 from store.vault import Vault
 

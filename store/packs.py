@@ -1,34 +1,27 @@
 """Packs: append-only files of JPEGs or of sounds, the bytes that the rows point at.
 
-A record is a header, its content and what seals it, written in one write() and fsynced; its row is committed
-afterwards, so whatever lies behind the last committed record is either whole and unclaimed (harmless) or torn.
-
-    encrypted   {magic, length, nonce} ciphertext, tag      AES-256-GCM under the pack's own key, bound to the row id
-    plain       {magic, row id, length, crc32} content      in memories without a key
-
-Both headers have 20 bytes and tell where the next record begins; erasing a record leaves its header where it is.
+A record (form.py) is written in one writev() and fsynced; its row is committed afterwards, so whatever lies behind the
+last committed record is either whole and unclaimed (harmless) or torn. Erasing a record leaves its header where it is.
 This file does not know SQL: who heals must hold the recording lock.
 """
 
 import ctypes
 import errno
 import os
-import struct
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from store.disk import make_private_directory, open_private, sync_directory, write_whole, writing
 from store.errors import MemoryDamaged
+from store.form import HEADER_BYTES, EncryptedForm, Form, PlainForm
 from store.lock import Turn
 from store.records import Keyframe, Sound
-from store.sealing import TAG_BYTES, BrokenSeal, FileKeys
+from store.sealing import BrokenSeal, FileKeys
 
 PACK_BYTES = 256 * 1024 * 1024
 PACK_NAMES = "[0-9]" * 6 + ".pack"
-HEADER_BYTES = 20
 PUNCH_HOLE, KEEP_SIZE = 0x02, 0x01  # of fallocate(2)
 
 
@@ -41,73 +34,6 @@ class Place(NamedTuple):
 
 
 NOWHERE = Place(0, 0, 0)
-
-
-class Form(Protocol):
-    """How a content becomes a record and a record a content; `trailer_bytes` lie behind the content."""
-
-    magic: bytes
-    trailer_bytes: int
-
-    def record(self, file: str, row_id: int, content: bytes) -> tuple[list[bytes], int]:
-        """The parts of a record, to be written behind each other, and its checksum."""
-        ...
-
-    def content(self, file: str, row: Keyframe | Sound, record: bytes) -> bytes:
-        """What a row points at. BrokenSeal if the record is not what was written for it."""
-        ...
-
-    def length(self, header: bytes) -> int:
-        """Of the content, in bytes."""
-        ...
-
-
-class PlainForm:
-    """Readable by everyone; a CRC-32 tells whether it is whole."""
-
-    magic, trailer_bytes = b"WKF1", 0
-    _header = struct.Struct("<4sqII")  # magic, row id, length_bytes, crc32
-
-    def record(self, file: str, row_id: int, content: bytes) -> tuple[list[bytes], int]:
-        crc32 = zlib.crc32(content)
-        return [self._header.pack(self.magic, row_id, len(content), crc32), content], crc32
-
-    def content(self, file: str, row: Keyframe | Sound, record: bytes) -> bytes:
-        header, content = record[:HEADER_BYTES], record[HEADER_BYTES:]
-        if header != self._header.pack(self.magic, row.id, row.length_bytes, row.checksum):
-            raise BrokenSeal("no such record is there")
-        if zlib.crc32(content) != row.checksum:
-            raise BrokenSeal("its bytes have another checksum")
-        return content
-
-    def length(self, header: bytes) -> int:
-        return int(self._header.unpack(header)[2])
-
-
-class EncryptedForm:
-    """Readable with the pack's key only; the row's checksum is the beginning of the tag."""
-
-    magic, trailer_bytes = b"WKS1", TAG_BYTES
-    _start = struct.Struct("<4sI")  # magic, length_bytes; the nonce is the rest of the header
-    _context = struct.Struct("<q")  # row id
-
-    def __init__(self, keys: FileKeys) -> None:
-        self._keys = keys
-
-    def record(self, file: str, row_id: int, content: bytes) -> tuple[list[bytes], int]:
-        closed = self._keys.make(file).close(content, self._context.pack(row_id))
-        return [self._start.pack(self.magic, len(content)), closed], _beginning(closed)
-
-    def content(self, file: str, row: Keyframe | Sound, record: bytes) -> bytes:
-        start, closed = record[: self._start.size], record[self._start.size :]
-        if start != self._start.pack(self.magic, row.length_bytes):
-            raise BrokenSeal("no such record is there")
-        if _beginning(closed) != row.checksum:
-            raise BrokenSeal("its bytes have another checksum")
-        return self._keys.find(file).open(closed, self._context.pack(row.id))
-
-    def length(self, header: bytes) -> int:
-        return int(self._start.unpack_from(header)[1])
 
 
 class Packs:
@@ -318,8 +244,3 @@ def _punch(descriptor: int, start: int, length: int) -> None:
 def _damaged(row: Keyframe | Sound, what: str) -> MemoryDamaged:
     when = row.local_time.isoformat(sep=" ", timespec="seconds")
     return MemoryDamaged(f"{type(row).__name__} {row.id} ({when}) cannot be read: {what}.", "Run: whereabouts check")
-
-
-def _beginning(record: bytes) -> int:
-    """The first four bytes of the tag that a record ends with."""
-    return int.from_bytes(record[-TAG_BYTES:][:4], "little")

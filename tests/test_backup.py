@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from store.backup import backup, restore
-from store.check import check
-from store.copying import COARSEST_CLOCK_NS
 from store.episodic import EpisodicStore
 from store.errors import DiskFull, MemoryBusy, NothingRecorded, UserError
 from store.layout import DATABASE
 from store.lock import RecordingLock
 from store.records import Reduction
+from store.upkeep.backup import backup, restore
+from store.upkeep.check import check
+from store.upkeep.copying import COARSEST_CLOCK_NS
 from store.vault import Vault
 
 JPEG_BYTES = 30_000
@@ -161,7 +161,7 @@ def test_a_backup_waits_while_something_is_being_forgotten(
 ):
     backup(store, tmp_path / "backup")
     before = contents(tmp_path / "backup")
-    monkeypatch.setattr("store.backup.UPKEEP_WAIT_S", 0.0)
+    monkeypatch.setattr("store.upkeep.backup.UPKEEP_WAIT_S", 0.0)
     with RecordingLock(store.directory / "upkeep.lock").held(), pytest.raises(MemoryBusy):
         backup(store, tmp_path / "backup")
     assert contents(tmp_path / "backup") == before
@@ -170,7 +170,7 @@ def test_a_backup_waits_while_something_is_being_forgotten(
 INTERRUPTED = """
 import os, signal, sys
 from pathlib import Path
-from store import backup
+from store.upkeep import backup
 from store.episodic import EpisodicStore
 
 steps, at = 0, int(sys.argv[3])
@@ -214,7 +214,7 @@ def test_a_backup_killed_at_any_step_leaves_one_that_is_whole_and_is_finished_by
 LIMITED = """
 import resource, sys
 from pathlib import Path
-from store.backup import backup
+from store.upkeep.backup import backup
 from store.episodic import EpisodicStore
 from store.errors import DiskFull
 
@@ -351,7 +351,7 @@ def test_an_interrupted_restore_is_no_memory_and_goes_on(
 ):
     backup(store, tmp_path / "backup")
     with monkeypatch.context() as power_cut:
-        power_cut.setattr("store.backup._Mirror._put_in_place", lambda mirror, keys: 1 / 0)
+        power_cut.setattr("store.upkeep.backup._Mirror._put_in_place", lambda mirror, keys: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             restore(tmp_path / "backup", tmp_path / "again")
     with pytest.raises(NothingRecorded):

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from store.check import check
-from store.contents import BATCH_ROWS
 from store.episodic import EpisodicStore
-from store.packs import HEADER_BYTES, EncryptedForm, Packs
+from store.form import HEADER_BYTES, EncryptedForm
+from store.packs import Packs
 from store.records import Reduction
+from store.upkeep.check import check
+from store.upkeep.contents import BATCH_ROWS
 
 RECORD_BYTES = HEADER_BYTES + 100 + EncryptedForm.trailer_bytes
 

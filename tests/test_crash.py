@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from store.check import check
 from store.episodic import EpisodicStore
+from store.upkeep.check import check
 from tests.accounting import unaccounted
 
 KILLS = 20
@@ -83,7 +83,7 @@ for kill in range(kills):
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
-from store.check import check
+from store.upkeep.check import check
 from store.episodic import EpisodicStore
 from store.errors import DiskFull
 

@@ -10,8 +10,8 @@ import pytest
 
 from store.disk import replace_file
 from store.episodic import EpisodicStore
-from store.forgetting import forget
 from store.records import Reduction, Session, Span
+from store.upkeep.forgetting import forget
 
 Call = tuple[str, str]
 START = 1_760_000_000.0

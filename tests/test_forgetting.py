@@ -19,18 +19,18 @@ from hypothesis import strategies as st
 
 from assistant.checkpoints import Checkpoint
 from assistant.indexer import catch_up
-from store.backup import backup
-from store.check import check
 from store.episodic import EpisodicStore
 from store.errors import MemoryDamaged
-from store.forgetting import forget, plan
 from store.layout import files_of
 from store.packs import Place
-from store.pins import moment_span, pin, pins
 from store.records import Heard, Keyframe, Reduction, Session, Sound, Span
-from store.rewriting import QUICK_BYTES
 from store.sealing import BrokenSeal, Encryption
 from store.spans import keyframe_id, total_s, worn
+from store.upkeep.backup import backup
+from store.upkeep.check import check
+from store.upkeep.forgetting import forget, plan
+from store.upkeep.pins import moment_span, pin, pins
+from store.upkeep.rewriting import QUICK_BYTES
 
 START = 1_760_000_010.0  # the beginning of a half minute
 MINUTES = 12
@@ -337,7 +337,7 @@ def test_the_last_seconds_are_forgotten_beside_a_live_recorder_which_goes_on(
         store.packs._pack_bytes = 200_000
         spans = []
         for quick_bytes in (QUICK_BYTES, QUICK_BYTES, 0):
-            monkeypatch.setattr("store.rewriting.QUICK_BYTES", quick_bytes)
+            monkeypatch.setattr("store.upkeep.rewriting.QUICK_BYTES", quick_bytes)
             now = time.time()
             spans.append(Span(now - 0.4, now))
             receipt = forget(store, spans[-1:])
@@ -366,7 +366,7 @@ FORGETTER = """
 import os, random, signal, sys
 from pathlib import Path
 from store.episodic import EpisodicStore
-from store.forgetting import forget
+from store.upkeep.forgetting import forget
 from store.records import Span
 
 memory, start, chance = Path(sys.argv[1]), float(sys.argv[2]), random.Random(7)

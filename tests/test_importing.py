@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from store.check import check
 from store.episodic import EpisodicStore
 from store.errors import DiskFull, UserError
 from store.plain.exporting import export
 from store.plain.folder import is_export
 from store.plain.importing import import_export
 from store.records import Heard, Reduction, Span
+from store.upkeep.check import check
 from tests.filled_memory import START, contents, files, fill, jpeg_of, rows
 
 SECOND_PICTURE = "pictures/2026-11-20/091501.000000+0100.jpg"

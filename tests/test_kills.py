@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from store.check import check
 from store.episodic import EpisodicStore
-from store.forgetting import forget
 from store.records import Span
+from store.upkeep.check import check
+from store.upkeep.forgetting import forget
 
 KILLS = 500
 
@@ -22,9 +22,9 @@ from itertools import count
 from pathlib import Path
 import numpy as np
 import store.sealed
-from store.backup import backup
+from store.upkeep.backup import backup
 from store.episodic import EpisodicStore
-from store.forgetting import forget
+from store.upkeep.forgetting import forget
 from store.records import Heard, Span
 
 store.sealed.ALL_COMPARED = 300

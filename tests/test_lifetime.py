@@ -9,12 +9,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from store.backup import backup
-from store.check import check
 from store.episodic import EpisodicStore
-from store.forgetting import forget
 from store.records import Heard, Reduction, Span
 from store.spans import id_range
+from store.upkeep.backup import backup
+from store.upkeep.check import check
+from store.upkeep.forgetting import forget
 
 CHECKPOINT, WIDTH = "nano", 8
 START = 1_760_000_000.0

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from store.check import check
 from store.database import Database
 from store.episodic import EpisodicStore
 from store.errors import MemoryDamaged
 from store.schema import MIGRATIONS
+from store.upkeep.check import check
 
 VERSIONS = range(len(MIGRATIONS))
 NEWEST = len(MIGRATIONS)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from store.database import Database
 from store.errors import DiskFull, MemoryDamaged
-from store.packs import HEADER_BYTES, PACK_BYTES, Packs
+from store.form import HEADER_BYTES
+from store.packs import PACK_BYTES, Packs
 from store.records import Keyframe
 from store.sealing import TAG_BYTES, FileKeys
 

@@ -20,11 +20,11 @@ from device.film import Film
 from device.frame import SAMPLE_RATE_HZ, AudioBlock, Frame
 from device.recorder import record
 from device.state import Recorded
-from store.check import check
 from store.config import Capture, Sound
 from store.episodic import EpisodicStore
 from store.errors import CameraError, DiskFull, MemoryBusy, UserError
 from store.records import Keyframe
+from store.upkeep.check import check
 
 START_AT = 1_760_000_000.0
 ZONE_OFFSET_S = 7200

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 
 from store import sealed
-from store.backup import backup
-from store.check import Report, check
 from store.database import MIGRATIONS, Database
 from store.episodic import EpisodicStore
 from store.errors import MemoryBusy, MemoryDamaged, NothingRecorded
-from store.packs import HEADER_BYTES, Packs
+from store.form import HEADER_BYTES
+from store.packs import Packs
 from store.records import Reduction
-from store.repair import Repaired, repair
+from store.upkeep.backup import backup
+from store.upkeep.check import Report, check
+from store.upkeep.repair import Repaired, repair
 from store.vault import Vault
 from tests.accounting import unaccounted
 

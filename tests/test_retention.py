@@ -12,16 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.check import check
 from store.config import Retention, documented, load_config
 from store.episodic import EpisodicStore
 from store.errors import UserError
-from store.forgetting import forget
 from store.lock import RecordingLock
-from store.pins import kept, moment_span, pin, pins, unpin
 from store.records import Heard, Keyframe, Span
-from store.retention import BEST, NOTHING, TENTH, WORDS, _Days, _left_of, apply, preview
 from store.spans import moments_of, total_s, worn
+from store.upkeep.check import check
+from store.upkeep.forgetting import forget
+from store.upkeep.pins import kept, moment_span, pin, pins, unpin
+from store.upkeep.retention import BEST, NOTHING, TENTH, WORDS, _Days, _left_of, apply, preview
 
 DAY_S = 86_400
 FIRST_DAY = 20_000
@@ -236,7 +236,7 @@ import os, random, signal, sys, time
 from pathlib import Path
 from store.config import Retention
 from store.episodic import EpisodicStore
-from store.retention import apply
+from store.upkeep.retention import apply
 
 memory, now, chance = Path(sys.argv[1]), float(sys.argv[2]), random.Random(5)
 EpisodicStore.open(memory).close()

@@ -15,9 +15,9 @@ from assistant.salience import ALWAYS_AFTER_S, UNREAD_ALWAYS_AFTER_S, Kept, Sali
 from assistant.training.narrations import read_narrations
 from device.recorder import record
 from device.simulated.camera import SimulatedCamera
-from store.check import check
 from store.config import Capture
 from store.episodic import EpisodicStore
+from store.upkeep.check import check
 
 FIRST = Salience(np.array([1.0, 0.0, 0.0], np.float32), -0.5)  # salient where the first number is above a half
 ACT, WALK, OTHER_ACT = (1.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 1.0, -1.0)

@@ -25,11 +25,11 @@ from device.link import Link
 from device.reader import Reader
 from device.service import Service
 from device.state import Rate, State, days_left
-from store.check import check
 from store.config import CameraSettings, Capture, Config, Sound
 from store.episodic import EpisodicStore
 from store.errors import MemoryBusy, MemoryDamaged, UserError
 from store.records import Hold
+from store.upkeep.check import check
 from tests.live_server import LiveServer
 
 CONFIG = Config(capture=Capture(fps=5.0, keyframe_every_s=0.3), sound=Sound(source="off"))

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store import transcripts
-from store.check import check
 from store.database import MIGRATIONS
 from store.episodic import EpisodicStore
 from store.errors import MemoryDamaged
-from store.packs import HEADER_BYTES
+from store.form import HEADER_BYTES
 from store.records import Heard, Reduction, Session, Span
+from store.upkeep.check import check
 
 START = 1_760_000_000.0
 

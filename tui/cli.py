@@ -26,12 +26,13 @@ from tui.evidence import print_answer, print_evidence, say_quoted, screen
 from tui.exits import Program, stopping
 from tui.options import json_option, need_folder_of, span_options
 from tui.picture import Picture
-from tui.progress import watch_indexing, watch_loading, watch_words
+from tui.progress import watch_indexing, watch_loading, watch_tidying, watch_words
 from tui.recording import cameras, import_films, pause, private, record, resume
 from tui.secrecy import key, lock, open_memory, passwd, unlock
 from tui.workbench import evaluate, questions, train
 
 FOLLOW_EVERY_S = 5.0
+TIDY_EVERY_S = 3600.0
 PATIENCE_S = 60.0  # of who asks about words that are not written down yet
 
 
@@ -73,10 +74,13 @@ def index(memory: Path, follow: bool) -> None:
     with stopping() as stop, open_memory(memory, create=follow) as store:
         if follow:
             os.nice(19)
-        checkpoint = watch_loading(config.model.checkpoint)
+        checkpoint, tidied_s = watch_loading(config.model.checkpoint), float("-inf")
         while not stop.is_set():
             done = watch_indexing(store, checkpoint)
             words = watch_words(store, config, stop.is_set)
+            if time.monotonic() - tidied_s >= TIDY_EVERY_S:
+                watch_tidying(store, checkpoint, config.retention, stop.is_set)
+                tidied_s = time.monotonic()
             if not follow:
                 break
             stop.wait(FOLLOW_EVERY_S)

@@ -14,20 +14,21 @@ import click
 from store.config import load_config
 from store.episodic import EpisodicStore
 from store.errors import MemoryDamaged, UserError
-from store.pins import moment_span, pins
-from store.pins import pin as pin_span
-from store.pins import unpin as unpin_span
+from store.layout import UNCLAIMED
 from store.records import Span, local_time
 from store.spans import session_span
 from store.units import read_quantity
+from store.upkeep.pins import moment_span, pins
+from store.upkeep.pins import pin as pin_span
+from store.upkeep.pins import unpin as unpin_span
 from tui.clock import asked_span, say_bytes, say_duration, zone_offset_s
 from tui.options import span_options
 from tui.progress import done_of_total
 from tui.secrecy import open_memory
 
 if TYPE_CHECKING:
-    from store.forgetting import Forgetting, Receipt
-    from store.retention import Step
+    from store.upkeep.forgetting import Forgetting, Receipt
+    from store.upkeep.retention import Step
 
 RUNGS = ("all keyframes", "one keyframe in ten", "the best of each moment", "words only", "nothing")
 
@@ -52,19 +53,22 @@ def forget(
 
     It says first what would go, and asks. The time stays as a gap, without content. A recorder may go on meanwhile.
     """
-    from store.forgetting import forget as forget_spans
-    from store.forgetting import plan
+    from store.upkeep.forgetting import forget as forget_spans
+    from store.upkeep.forgetting import plan
 
     with open_memory(memory, create=False) as store:
         span = _meant(store, last, since, until, moment, session)
         planned = plan(store, [span])
-        click.echo(_say_planned(planned, zone_offset_s(store)))
         if planned.is_nothing and not planned.backups:
+            click.echo("Nothing is known of that time.")
             return
+        click.echo(_say_planned(planned, zone_offset_s(store)))
         if not yes and not _confirmed("Destroy it for good?"):
             click.echo("Nothing was changed.")
             return
         click.echo(_say_receipt(forget_spans(store, [span]), zone_offset_s(store)))
+        if (memory / UNCLAIMED).is_dir():
+            click.echo(f"What a repair laid into {memory / UNCLAIMED} is not reached: delete that folder.", err=True)
 
 
 @click.command()
@@ -96,7 +100,7 @@ def unpin(memory: Path, keyframe: int) -> None:
 @click.pass_obj
 def retention(memory: Path, do_it: bool) -> None:
     """What goes next under [retention] of config.toml, the oldest first."""
-    from store.retention import apply, preview
+    from store.upkeep.retention import apply, preview
 
     settings = load_config().retention
     with open_memory(memory, create=False) as store:
@@ -114,7 +118,7 @@ def retention(memory: Path, do_it: bool) -> None:
 @click.pass_obj
 def backup(memory: Path, folder: Path) -> None:
     """Make the memory's backup in FOLDER, or renew it; a recorder may go on meanwhile."""
-    from store.backup import backup as back_up
+    from store.upkeep.backup import backup as back_up
 
     with open_memory(memory, create=False) as store, done_of_total("copying") as progress:
         copied = back_up(store, folder, progress)
@@ -131,7 +135,7 @@ def backup(memory: Path, folder: Path) -> None:
 @click.pass_obj
 def restore(memory: Path, folder: Path) -> None:
     """Make the memory again from the backup in FOLDER; there must be none yet."""
-    from store.backup import restore as restore_from
+    from store.upkeep.backup import restore as restore_from
 
     open_memory(folder, create=False).close()  # asks for the passphrase where it is locked
     with done_of_total("copying") as progress:
@@ -160,8 +164,8 @@ def export(memory: Path, folder: Path, since: str | None, until: str | None) -> 
 @click.pass_obj
 def check(memory: Path, do_it: bool) -> None:
     """Read the whole memory once and say whether it is whole."""
-    from store.check import check as check_store
-    from store.repair import repair
+    from store.upkeep.check import check as check_store
+    from store.upkeep.repair import repair
 
     if do_it:
         mended = repair(memory)
@@ -173,6 +177,8 @@ def check(memory: Path, do_it: bool) -> None:
     click.echo(f"Read {found.sessions} sessions and {found.keyframes} keyframes, {packs}.")
     for problem in found.problems:
         click.echo(f"{problem.kind}: {problem.detail}")
+    for orphan in found.orphans:
+        click.echo(f"unclaimed, which does no harm: {orphan}")
     if not found.clean:
         hint = "What is not named above can still be asked and shown."
         raise MemoryDamaged(

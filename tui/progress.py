@@ -4,6 +4,7 @@ This file does not know which command is running, nor how the work is done.
 """
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from store.config import CameraSettings, Capture, Config, Sound, load_config
+from store.config import CameraSettings, Capture, Config, Retention, Sound, load_config
 from store.episodic import EpisodicStore
 from tui.clock import say_duration
 from tui.report import say_state
@@ -116,6 +117,18 @@ def watch_words(store: EpisodicStore, config: Config, stop: Callable[[], bool] =
     for line in done.damaged:
         print(line, file=sys.stderr)
     return done
+
+
+def watch_tidying(
+    store: EpisodicStore, checkpoint: "Checkpoint", settings: Retention, stop: Callable[[], bool]
+) -> None:
+    """Put whole days into the index where there are too many to compare them all, and let go what is not to be kept."""
+    from store.upkeep.retention import apply
+
+    with Console(stderr=True).status("tidying"):
+        while not stop() and store.seal(checkpoint.key):
+            pass
+        apply(store, settings, time.time(), stop)
 
 
 @contextmanager

@@ -84,8 +84,9 @@ def status_table(status: dict[str, Any]) -> Table:
 def _say_day(status: dict[str, Any]) -> str:
     if status["bytes_a_day"] is None:
         return "too little is recorded to tell"
-    days = status["disk_free_bytes"] / status["bytes_a_day"]
-    return f"{say_bytes(int(status['bytes_a_day']))} for {WORN_A_DAY_S // 3600} hours worn; the disk has room for {days:.3g}"
+    a_day, worn_h = status["bytes_a_day"], WORN_A_DAY_S // 3600
+    days = status["disk_free_bytes"] / a_day
+    return f"{say_bytes(int(a_day))} for {worn_h} hours worn; the disk has room for {days:.3g} days"
 
 
 def _say_recorder(status: dict[str, Any]) -> str:

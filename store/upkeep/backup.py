@@ -16,7 +16,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from store.copying import copy_database, copy_file, data_bytes, is_copy
 from store.database import Database
 from store.disk import make_private_directory, replace_file, sync_directory, writing
 from store.episodic import EpisodicStore
@@ -25,6 +24,7 @@ from store.layout import DATABASE, DRAFT, UPKEEP, drafts_of, files_of, strangers
 from store.lock import RecordingLock
 from store.records import Keyframe, Sound
 from store.shards import APPENDING, locked
+from store.upkeep.copying import copy_database, copy_file, data_bytes, is_copy
 from store.vault import FILE as VAULT_FILE
 from store.vault import Vault
 

@@ -19,7 +19,9 @@ from store.errors import UserError
 from store.layout import DATABASE, UPKEEP, drafts_of, files_of
 from store.lock import RecordingLock
 from store.records import Session, Span
-from store.removal import (
+from store.spans import id_range, merged, recorded, session_span, total_s
+from store.transcripts import FORGOTTEN
+from store.upkeep.removal import (
     OVERLAPPING,
     cover,
     list_database,
@@ -29,9 +31,7 @@ from store.removal import (
     remove_transcripts,
     removing,
 )
-from store.rewriting import Progress, claims_of, rewrite, silent
-from store.spans import id_range, merged, recorded, session_span, total_s
-from store.transcripts import FORGOTTEN
+from store.upkeep.rewriting import Progress, claims_of, rewrite, silent
 
 UPKEEP_WAIT_S = 120.0
 OF_IDS = "id >= ?1 AND id < ?2"

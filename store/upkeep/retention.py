@@ -25,12 +25,21 @@ from store.episodic import EpisodicStore
 from store.errors import MemoryBusy
 from store.layout import UPKEEP
 from store.lock import RecordingLock
-from store.pins import kept
 from store.records import Keyframe, Span
-from store.removal import DAY_IDS, DAY_S, THINNED, cover, remove_keyframes, remove_sounds, remove_transcripts, removing
-from store.rewriting import rewrite
 from store.spans import clipped, merged, moment_key, moments_of, session_span, without
 from store.transcripts import EXPIRED, FORGOTTEN
+from store.upkeep.pins import kept
+from store.upkeep.removal import (
+    DAY_IDS,
+    DAY_S,
+    THINNED,
+    cover,
+    remove_keyframes,
+    remove_sounds,
+    remove_transcripts,
+    removing,
+)
+from store.upkeep.rewriting import rewrite
 
 TENTH, BEST, WORDS, NOTHING = 1, 2, 3, 4
 IN_LIST = "id IN (SELECT value FROM json_each(?1))"

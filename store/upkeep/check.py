@@ -7,12 +7,12 @@ does a picture that was reduced, whose bytes went back to the disk. This file do
 from collections import Counter
 from dataclasses import dataclass, field
 
-from store.contents import TABLES, examined, packs_of
 from store.database import Database
 from store.episodic import EpisodicStore
 from store.errors import MemoryDamaged
-from store.orphans import orphan_files, orphan_keys
-from store.packs import HEADER_BYTES, EncryptedForm, PlainForm
+from store.form import HEADER_BYTES, EncryptedForm, PlainForm
+from store.upkeep.contents import TABLES, examined, packs_of
+from store.upkeep.orphans import orphan_files, orphan_keys
 
 STRANGE = 'SELECT "table", parent, count(*) AS rows FROM pragma_foreign_key_check GROUP BY "table", parent'
 REVERSED = "SELECT count(*) FROM {table} WHERE ended_at < started_at"

@@ -16,13 +16,13 @@ from typing import Any
 
 from sqlcipher3 import dbapi2
 
-from store.check import database_faults, unreadable_pages
-from store.copying import copy_database, copy_file
 from store.database import Database
 from store.disk import disk_full, open_private, sync_directory, writing
 from store.errors import MemoryDamaged
 from store.schema import MIGRATIONS
 from store.spans import FIRST_ID, LAST_ID
+from store.upkeep.check import database_faults, unreadable_pages
+from store.upkeep.copying import copy_database, copy_file
 
 COPY, DAMAGED, NEW = "memory.db.before-repair", "memory.db.damaged", "memory.db.new"
 LEAP = 1.3  # how much farther each attempt to get over what cannot be had goes

@@ -11,21 +11,21 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from store.check import STRAY_EMBEDDINGS, check
-from store.copying import copy_database
 from store.disk import make_private_directory, sync_directory, writing
 from store.entry import refuse_without_keys
 from store.episodic import EpisodicStore
 from store.errors import NothingRecorded
+from store.form import HEADER_BYTES, EncryptedForm, PlainForm
 from store.layout import DATABASE, UNCLAIMED, UPKEEP, files_of
 from store.lock import RecordingLock
-from store.orphans import orphan_files, orphan_keys
-from store.packs import HEADER_BYTES, EncryptedForm, PlainForm
-from store.recovering import DAMAGED, Recovering
-from store.rewriting import rewrite
-from store.salvage import COPY, Lost, mend_database
 from store.shards import APPENDING, locked
 from store.spans import MICROSECONDS
+from store.upkeep.check import STRAY_EMBEDDINGS, check
+from store.upkeep.copying import copy_database
+from store.upkeep.orphans import orphan_files, orphan_keys
+from store.upkeep.recovering import DAMAGED, Recovering
+from store.upkeep.rewriting import rewrite
+from store.upkeep.salvage import COPY, Lost, mend_database
 from store.vault import Vault
 
 STRAYS = "FROM {table} WHERE {column} NOT IN (SELECT id FROM {parent})"

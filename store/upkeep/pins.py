@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from store.episodic import EpisodicStore
 from store.errors import UserError
 from store.records import Span
-from store.removal import DAY_S
 from store.spans import MICROSECONDS, MOMENT_IDS, merged
+from store.upkeep.removal import DAY_S
 
 CITED = "SELECT DISTINCT value AS id FROM turns, json_each(keyframe_ids)"
 

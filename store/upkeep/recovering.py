@@ -11,15 +11,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from store.contents import TABLES, examined, packs_of, row_now
 from store.episodic import EpisodicStore
 from store.errors import UserError
 from store.layout import DATABASE
 from store.packs import Packs
 from store.records import Keyframe, Sound
-from store.rewriting import claims_of
 from store.shards import DAY_IDS
 from store.spans import keyframe_id, session_span
+from store.upkeep.contents import TABLES, examined, packs_of, row_now
+from store.upkeep.rewriting import claims_of
 from store.vault import Vault
 
 DAMAGED = "damaged"
