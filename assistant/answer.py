@@ -104,14 +104,13 @@ def spells(checkpoint: Checkpoint) -> bool:
 
 def propose(store: EpisodicStore, checkpoint: Checkpoint, question: str, span: Span | None = None) -> list[int]:
     """The ids of at most N candidate keyframes in time order: all of the span's, or those nearest to the question."""
-    ids = store.indexed_ids(checkpoint.key, span)
     limit = checkpoint.model.config.candidates
-    if len(ids) > limit:
-        query = checkpoint.recall.encode_question(question)
-        told = keyframes_told(store, question, ids, int(TOLD_SHARE * limit), span)
-        found = [each for each, _ in store.recall(checkpoint.key, query, limit, span) if each not in told]
-        ids = sorted([*told, *found[: limit - len(told)]])
-    return ids
+    if store.embedded_count(checkpoint.key, span) <= limit:
+        return store.indexed_ids(checkpoint.key, span)
+    query = checkpoint.recall.encode_question(question)
+    told = keyframes_told(store, checkpoint.key, question, int(TOLD_SHARE * limit), span)
+    found = [each for each, _ in store.recall(checkpoint.key, query, limit, span) if each not in told]
+    return sorted([*told, *found[: limit - len(told)]])
 
 
 def _recall(store: EpisodicStore, checkpoint: Checkpoint, question: str, span: Span | None) -> list[Keyframe]:

@@ -3,13 +3,14 @@
 This file does not know how questions are answered, nor how words were recognised.
 """
 
-from bisect import bisect
 from collections.abc import Sequence
 
 from assistant.asking import content_words
 from store.episodic import EpisodicStore
 from store.records import Keyframe, Span, Transcript
-from store.spans import keyframe_id
+from store.spans import EVER, keyframe_id
+
+NEAR_S = 60.0  # what is told later or earlier is about something else
 
 
 def words_around(store: EpisodicStore, keyframes: Sequence[Keyframe], reach_s: float) -> list[str]:
@@ -29,13 +30,14 @@ def words_around(store: EpisodicStore, keyframes: Sequence[Keyframe], reach_s: f
 
 
 def keyframes_told(
-    store: EpisodicStore, question: str, ids: Sequence[int], limit: int, span: Span | None = None
+    store: EpisodicStore, checkpoint: str, question: str, limit: int, span: Span | None = None
 ) -> set[int]:
-    """Of keyframe ids in time order, at most `limit` nearest to what was said or to be read about the question."""
-    rows = store.find_words(" ".join(content_words(question)), span, limit)
-    return {_nearest(ids, keyframe_id(row.started_at)) for row in rows}
+    """Of the span's keyframes with an embedding, at most `limit` near what was said or to be read about the question."""
+    rows, span = store.find_words(" ".join(content_words(question)), span, limit), span or EVER
+    found = (_nearest(store, checkpoint, row.started_at, span) for row in rows)
+    return {each for each in found if each is not None}
 
 
-def _nearest(ids: Sequence[int], wanted: int) -> int:
-    place = bisect(ids, wanted)
-    return min(ids[max(0, place - 1) : place + 1], key=lambda each: abs(each - wanted))
+def _nearest(store: EpisodicStore, checkpoint: str, at: float, span: Span) -> int | None:
+    around = Span(max(at - NEAR_S, span.started_at), min(at + NEAR_S, span.ended_at))
+    return min(store.indexed_ids(checkpoint, around), key=lambda each: abs(each - keyframe_id(at)), default=None)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from assistant.told import keyframes_told, words_around
@@ -47,8 +48,12 @@ def test_keyframes_are_found_by_what_was_told_near_them(store: EpisodicStore) ->
     ids = [keyframe.id for keyframe in keyframes(store, 0, 10, 20, 30)]
     tell(store, 11, 12, "take the umbrella")
     tell(store, 26, 28, "UMBRELLAS 10", "scene-text")
+    store.add_embeddings("nano", ids, np.ones((4, 4)), np.ones((4, 2)))
     question = "where did I put my umbrella?"
-    assert keyframes_told(store, question, ids, 3) == {ids[1], ids[3]}
-    assert keyframes_told(store, question, ids, 3, Span(BEGAN, BEGAN + 20)) == {ids[1]}
-    assert len(keyframes_told(store, question, ids, 1)) == 1
-    assert keyframes_told(store, question, ids, 0) == keyframes_told(store, "where did I put it?", ids, 3) == set()
+    assert keyframes_told(store, "nano", question, 3) == {ids[1], ids[3]}
+    assert keyframes_told(store, "nano", question, 3, Span(BEGAN, BEGAN + 20)) == {ids[1]}
+    assert len(keyframes_told(store, "nano", question, 1)) == 1
+    assert keyframes_told(store, "nano", question, 0) == set()
+    assert keyframes_told(store, "nano", "where did I put it?", 3) == set()
+    tell(store, 200, 201, "umbrella, umbrella, umbrella")
+    assert keyframes_told(store, "nano", question, 1) == set()  # nothing was seen near that

@@ -97,7 +97,7 @@ def watch_indexing(store: EpisodicStore, checkpoint: "Checkpoint") -> int:
     """Embed what has no embedding yet; returns how many keyframes that were."""
     from assistant.indexer import catch_up
 
-    waiting = store.count() - len(store.indexed_ids(checkpoint.key))
+    waiting = store.count() - store.embedded_count(checkpoint.key)
     if not waiting:
         return 0
     with counted(f"indexing  {waiting} keyframes", waiting) as advance:
