@@ -32,7 +32,7 @@ def words_around(store: EpisodicStore, keyframes: Sequence[Keyframe], reach_s: f
 def keyframes_told(
     store: EpisodicStore, checkpoint: str, question: str, limit: int, span: Span | None = None
 ) -> set[int]:
-    """Of the span's keyframes with an embedding, at most `limit` near what was said or to be read about the question."""
+    """Of the embedded keyframes of a span, at most `limit`, each near to something told about the question."""
     rows, span = store.find_words(" ".join(content_words(question)), span, limit), span or EVER
     found = (_nearest(store, checkpoint, row.started_at, span) for row in rows)
     return {each for each in found if each is not None}
