@@ -1,20 +1,31 @@
-"""Candidates: the sealed days in memory, where those rows are found that are worth to be compared exactly.
+"""Candidates: coded rows in memory, among which those are found that are worth to be read and compared.
 
 The codes lie in memory decrypted, a hundred bytes a row, and nowhere else. Every file is loaded once; what comes and
 goes in the folder is followed. This file does not know the rows themselves.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Container, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from store.errors import MemoryDamaged
-from store.indexes import Indexes
+from store.indexes import Index, Indexes
 from store.lists import ROW_BITS
-from store.quantiser import Quantiser
+from store.quantiser import Axes
 
-PROBED = 32  # lists, where all of time is asked
+PROBED = 64  # lists, where all of their days are asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A file as it is searched: a FAISS IndexIVFPQ, and the centres (lists, axes) of its lists."""
+
+    axes: int
+    searched: Any
+    centres: np.ndarray
+    rows_a_day: dict[int, int]
 
 
 class Candidates:
@@ -22,56 +33,78 @@ class Candidates:
 
     def __init__(self, indexes: Indexes) -> None:
         self._indexes = indexes
-        self._quantisers: dict[int, Quantiser] = {}
-        self._lists: dict[int, tuple[int, Any]] = {}  # by index: its quantiser, and what FAISS searches
+        self._axes: dict[int, Axes] = {}
+        self._loaded: dict[int, Loaded] = {}
         self._unreadable: set[int] = set()
 
-    def follow(self, wanted: Iterable[int]) -> bool:
-        """Have these indexes in memory and no others; returns whether there were any to be read."""
-        wanted = set(wanted)
-        self._unreadable &= wanted
-        self._lists = {number: loaded for number, loaded in self._lists.items() if number in wanted}
-        missing = wanted - self._lists.keys() - self._unreadable
+    def forget_all_but(self, present: Collection[int | None]) -> None:
+        """Keep nothing of indexes that are gone."""
+        self._unreadable &= set(present)
+        self._loaded = {number: loaded for number, loaded in self._loaded.items() if number in present}
+
+    def load(self, wanted: Iterable[int | None]) -> bool:
+        """Have these indexes in memory; returns whether there were any to be read."""
+        missing = set(wanted) - {None} - self._loaded.keys() - self._unreadable
         for index in self._indexes.lists() if missing else ():
             if index.id in missing:
                 try:
-                    self._load(index.id, index.quantiser)
+                    self._loaded[index.id] = self._loaded_from(index)
                 except MemoryDamaged:
                     self._unreadable.add(index.id)
-        used = {quantiser for quantiser, _ in self._lists.values()}
-        self._quantisers = {number: each for number, each in self._quantisers.items() if number in used}
         return bool(missing)
 
-    def __contains__(self, number: int | None) -> bool:
-        """Can an index be searched?"""
-        return number in self._lists
+    def rows(self, index: int | None, day: int) -> int | None:
+        """How many first rows of a day can be found in an index; None as long as it is not loaded."""
+        if index is None or index in self._unreadable:
+            return 0
+        return self._loaded[index].rows_a_day.get(day, 0) if index in self._loaded else None
 
-    def find(self, query: np.ndarray, count: int, share: float, first_day: int, behind_day: int) -> np.ndarray:
-        """The places (n,) of about `count` rows that may be near to query (D,), ascending.
+    def find(self, query: np.ndarray, count: int, first_day: int, behind_day: int) -> tuple[np.ndarray, np.ndarray]:
+        """The places (n,) of at most so many rows of a range of days, and about their inner products with query (D,).
 
-        Only of days in a range, in which lies this share of all rows: where fewer are asked for, more lists are read.
+        The best first, of the lists whose centres are nearest to the query.
         """
-        import faiss
+        days = range(first_day, behind_day)
+        files = [each for each in self._loaded.values() if any(day in days for day in each.rows_a_day)]
+        queries = {number: axes.of_query(query) for number, axes in self._axes.items()}
+        near = [each.centres @ queries[each.axes][1] + queries[each.axes][0] for each in files]
+        centres = np.concatenate(near)
+        least = centres[_best(centres, round(PROBED / _share(files, days)))[-1]]
+        found = [(np.empty(0, np.int64), np.empty(0, np.float32))]
+        for each, scores in zip(files, near, strict=True):
+            lists = np.flatnonzero(scores >= least)
+            if len(lists):
+                found.append(_scanned(each.searched, queries[each.axes][1], lists, scores[lists]))
+        places, scores = (np.concatenate(column) for column in zip(*found, strict=True))
+        inside = (places >= first_day << ROW_BITS) & (places < behind_day << ROW_BITS)
+        places, scores = places[inside], scores[inside]
+        best = _best(scores, count)
+        return places[best], scores[best]
 
-        found = []
-        for number, quantiser in self._quantisers.items():
-            index, parts = quantiser.index, faiss.InvertedListsPtrVector()  # type: ignore[attr-defined]
-            for own, lists in self._lists.values():
-                if own == number:
-                    parts.push_back(lists)
-            together = faiss.HStackInvertedLists(parts.size(), parts.data())  # FAISS does not keep it alive
-            index.replace_invlists(together)
-            days = faiss.IDSelectorRange(first_day << ROW_BITS, behind_day << ROW_BITS)
-            probed = min(index.nlist, round(PROBED / share))
-            within = faiss.SearchParametersIVF(sel=days, nprobe=probed)  # type: ignore[call-arg]
-            _, places = index.search(quantiser.turned(query), count, params=within)
-            found.append(places[places != -1])
-        return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
+    def _loaded_from(self, index: Index) -> Loaded:
+        assert index.quantiser is not None
+        if index.quantiser not in self._axes:
+            self._axes[index.quantiser] = self._indexes.read_axes(index.quantiser)
+        lists = self._indexes.read_lists(index.id)
+        searched = lists.to_search()
+        centres = searched.quantizer.reconstruct_n(0, searched.nlist)
+        return Loaded(index.quantiser, searched, centres, lists.rows_a_day())
 
-    def _load(self, number: int, quantiser: int | None) -> None:
-        assert quantiser is not None
-        if quantiser not in self._quantisers:
-            self._quantisers[quantiser] = self._indexes.read_quantiser(quantiser)
-        index = self._quantisers[quantiser].index
-        lists = self._indexes.read_lists(number).to_search(index.nlist, index.code_size)
-        self._lists[number] = (quantiser, lists)
+
+def _share(files: Sequence[Loaded], days: Container[int]) -> float:
+    """The part of the rows of some files that lies in some days."""
+    rows = [(day in days, rows) for each in files for day, rows in each.rows_a_day.items()]
+    return sum(rows for is_inside, rows in rows if is_inside) / sum(rows for _, rows in rows)
+
+
+def _best(scores: np.ndarray, count: int) -> np.ndarray:
+    """Where the highest of scores (n,) are, the best first."""
+    best = np.argpartition(-scores, count)[:count] if count < len(scores) else np.arange(len(scores))
+    return best[np.argsort(-scores[best])]
+
+
+def _scanned(searched: Any, turned: np.ndarray, lists: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """All rows of some lists, and their scores by their codes."""
+    searched.nprobe = len(lists)
+    _, found, places = searched.range_search_preassigned(turned[None], -np.inf, lists[None], scores[None])
+    return places, found

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from store.database import Database
-from store.embeddings import Embeddings
+from store.embeddings import Embeddings, Replacement
 from store.errors import UserError
 from store.index import RecallIndex
 from store.indexes import Indexes
@@ -42,12 +42,15 @@ class Embedded:
     def remove(self, ids: np.ndarray) -> None:
         """Take keyframes (n,) out of the row files and of the indexes, whose old keys are destroyed."""
         with self.shards.held():
-            replacements = self.embeddings.rewrite_without(ids)
-            changed = self.days.rewrite(replacements)
-            with self.shards.database.transaction():
-                self.embeddings.replace(replacements)
-                self.indexes.replace(changed)
-            self.shards.sweep()
+            self.replace(self.embeddings.rewrite_without(ids))
+
+    def replace(self, replacements: Sequence[Replacement]) -> None:
+        """While held: let shards take the place of others, in the indexes as well."""
+        changed = self.days.rewrite(replacements)
+        with self.shards.database.transaction():
+            self.embeddings.replace(replacements)
+            self.indexes.replace(changed)
+        self.shards.sweep()
 
 
 class EmbeddedLedger(Ledger):
@@ -134,20 +137,27 @@ class EmbeddedLedger(Ledger):
         return self._of(checkpoint).embeddings.damage()
 
     def drop_shard(self, shard_id: int) -> None:
-        """Forget a day of embeddings; its keyframes wait to be embedded again."""
-        self._holder("shards", shard_id).embeddings.drop(shard_id)
+        """Forget a day of embeddings, if it is still there; its keyframes wait to be embedded again."""
+        for holder in self._holders("shards", shard_id):
+            with holder.shards.held():
+                holder.replace(holder.embeddings.without(shard_id))
 
     def damaged_indexes(self, checkpoint: str) -> dict[int, str]:
         """What is wrong with the index, by the number of its parts; all of them are read."""
         return self._of(checkpoint).days.damage()
 
     def drop_index(self, index_id: int) -> None:
-        """Forget a part of the index; `seal` makes it again, and meanwhile its days are compared row by row."""
-        self._holder("indexes", index_id).indexes.drop([index_id])
+        """Forget a part of the index, if it is still there, and what is of no use without it.
 
-    def _holder(self, table: str, number: int) -> Embedded:
-        """What is kept of the checkpoint that a shard or an index belongs to."""
-        return self._of(self.database.value(f"SELECT checkpoint FROM {table} WHERE id = ?", (number,)))
+        `seal` makes it again, and meanwhile its days are compared row by row.
+        """
+        for holder in self._holders("indexes", index_id):
+            holder.indexes.drop([index_id])
+
+    def _holders(self, table: str, number: int) -> list[Embedded]:
+        """The checkpoint that a shard or an index belongs to."""
+        rows = self.database.rows(f"SELECT checkpoint FROM {table} WHERE id = ?", (number,))
+        return [self._of(row["checkpoint"]) for row in rows]
 
     def _of(self, checkpoint: str) -> Embedded:
         """UserError if the name cannot be a folder's."""

@@ -20,10 +20,13 @@ from store.spans import FIRST_ID, LAST_ID
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """A shard in the place of another; `kept` (n,) are the rows that went over, `ids` (n,) their keyframes."""
+    """A shard in the place of another; `kept` (n,) are the rows that went over, `ids` (n,) their keyframes.
+
+    There is no new one where no row is kept.
+    """
 
     old: Shard
-    new: Shard
+    new: Shard | None
     kept: np.ndarray
     ids: np.ndarray
 
@@ -106,19 +109,17 @@ class Embeddings:
                 replacements.append(self._rewritten(shard, ids[places]))
         return replacements
 
+    def without(self, shard_id: int) -> list[Replacement]:
+        """As if all rows of a shard were removed."""
+        nothing = np.empty(0, np.int64)
+        return [Replacement(each, None, nothing, nothing) for each in self._shards.of_ids() if each.id == shard_id]
+
     def replace(self, replacements: Sequence[Replacement]) -> None:
         """Within a transaction: let what was written anew take the place of what was before."""
         for each in replacements:
             self._shards.disown(each.old.id)
-            if len(each.ids):
-                self._shards.claim(each.new, each.ids, each.old.sealed_in)
-
-    def drop(self, shard_id: int) -> None:
-        """Forget all rows of a day."""
-        with self._shards.held():
-            with self._database.transaction():
-                self._shards.disown(shard_id)
-            self._shards.sweep()
+            if each.new is not None:
+                self._shards.claim(each.new, each.ids)
 
     def damage(self) -> dict[int, str]:
         """What is wrong with shards, by their numbers; every row of them is read."""
@@ -162,11 +163,13 @@ class Embeddings:
             raise MemoryDamaged(what, "Run: whereabouts check --repair") from error
 
     def _rewritten(self, shard: Shard, removed: np.ndarray) -> Replacement:
-        recall, compressed = (self._shards.whole_rows(shard, np.arange(shard.rows), column) for column in COLUMNS)
+        (_, recall), (_, compressed) = (self._shards.readable(shard, np.arange(shard.rows), each) for each in COLUMNS)
         kept = np.setdiff1d(np.intersect1d(recall["id"], compressed["id"]), removed)
         recall, compressed = (records[np.isin(records["id"], kept)] for records in (recall, compressed))
+        if len(kept) == 0:
+            return Replacement(shard, None, kept, kept)
         rows = self._rows_by_id(shard, kept)
-        new = self._shards.begin(shard.day, shard.recall_width, shard.compressed_width)
+        new = self._shards.begin(shard.day, shard.recall_width, shard.compressed_width, shard.sealed_in)
         self._shards.write(new, recall["id"], recall["numbers"], compressed["numbers"])
         return Replacement(shard, new, np.array([rows[each] for each in recall["id"].tolist()], np.int64), recall["id"])
 

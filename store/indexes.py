@@ -1,4 +1,4 @@
-"""The indexes of one checkpoint: sealed files that hold a trained quantiser, or lists of rows that it coded.
+"""The indexes of one checkpoint: sealed files that hold axes, or lists of rows that were coded along them.
 
 Like a shard, an index counts from the transaction on that names it, and whoever replaces one writes a new one first.
 All of them can be made again from the row files. This file does not know which days belong into an index.
@@ -11,18 +11,21 @@ from typing import TypeVar
 from store.disk import replace_file
 from store.errors import MemoryDamaged
 from store.lists import Lists
-from store.quantiser import Quantiser
+from store.quantiser import Axes
 from store.sealing import BrokenSeal
 from store.shards import Shards, file_name, new_number
 
-QUANTISER, LISTS = "quantiser", "lists"
+AXES, LISTS = "axes", "lists"
 INSERT = "INSERT INTO indexes VALUES (?, ?, ?, ?, ?, ?)"
-Content = TypeVar("Content", Quantiser, Lists)
+Content = TypeVar("Content", Axes, Lists)
 
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A quantiser that was trained when there were so many rows, or the lists of so many rows of one month."""
+    """Axes that were trained when there were so many rows, or the lists of so many rows of one month.
+
+    `quantiser` are the axes along which lists were coded.
+    """
 
     id: int
     checkpoint: str
@@ -43,28 +46,28 @@ class Indexes:
     def __init__(self, shards: Shards) -> None:
         self._shards, self._database, self._keys = shards, shards.database, shards.keys
 
-    def quantisers(self) -> list[Index]:
-        """The one trained last is the last."""
-        return sorted(self._all(QUANTISER), key=lambda index: index.rows)
+    def axes(self) -> list[Index]:
+        """Those trained last are the last."""
+        return sorted(self._all(AXES), key=lambda index: index.rows)
 
     def lists(self) -> list[Index]:
-        """In the order of their months, and within a month of their quantisers."""
-        return sorted(self._all(LISTS), key=lambda index: (index.month, index.quantiser))
+        """In the order of their months."""
+        return sorted(self._all(LISTS), key=lambda index: index.month)
 
-    def read_quantiser(self, number: int) -> Quantiser:
-        """MemoryDamaged if it cannot be read."""
-        return self._read(number, QUANTISER, Quantiser.from_bytes)
+    def read_axes(self, number: int) -> Axes:
+        """MemoryDamaged if they cannot be read."""
+        return self._read(number, AXES, Axes.from_bytes)
 
     def read_lists(self, number: int) -> Lists:
         """MemoryDamaged if they cannot be read."""
         return self._read(number, LISTS, Lists.from_bytes)
 
-    def write_quantiser(self, quantiser: Quantiser, rows: int) -> Index:
+    def write_axes(self, axes: Axes, rows: int) -> Index:
         """While held, like all that writes: on disk on return, and named by nothing yet."""
-        return self._written(QUANTISER, "", None, rows, quantiser.to_bytes())
+        return self._written(AXES, "", None, rows, axes.to_bytes())
 
-    def write_lists(self, month: str, quantiser: int | None, lists: Lists) -> Index:
-        return self._written(LISTS, month, quantiser, len(lists), lists.to_bytes())
+    def write_lists(self, month: str, axes: int | None, lists: Lists) -> Index:
+        return self._written(LISTS, month, axes, len(lists), lists.to_bytes())
 
     def name(self, index: Index) -> None:
         """Within a transaction: the index counts."""
@@ -82,11 +85,11 @@ class Indexes:
             self._keys.destroy(self._shards.key_name(file_name(old.id, old.kind)))
 
     def drop(self, numbers: Iterable[int]) -> None:
-        """Forget indexes, and with a quantiser all that it coded."""
+        """Forget indexes, and with axes all that was coded along them."""
         wanted = set(numbers)
         with self._shards.held():
             with self._database.transaction():
-                self.replace((each, None) for each in (*self.lists(), *self.quantisers()) if wanted & each.numbers)
+                self.replace((each, None) for each in (*self.lists(), *self.axes()) if wanted & each.numbers)
             self._shards.sweep()
 
     def _all(self, kind: str) -> list[Index]:

@@ -1,11 +1,12 @@
-"""The quantiser: how a row of float16 numbers becomes a code of some bytes, by which near rows are found in memory.
+"""How rows become codes of a hundred bytes, which fit into memory and tell nearly how near a row is to a query.
 
-    row -> turned: the main axes of the rows (PCA), at most 384 -> list: the nearest of at most 4096 directions
-        -> code: a byte for every 4 of what is left (product quantisation)
+    row -> turned: the main axes of all rows (PCA), at most 384 -> list: the nearest of some centres
+        -> code: a byte for every 4 axes of what is left (product quantisation)
 
 Rows are centred before they are turned and queries are not, so that inner products keep their order; FAISS's own PCA
-would centre both. The lists are compared with a query one by one: a graph over them misses a fifth of the near ones.
-FAISS is imported when a quantiser is trained or read. This file does not know files, days or keyframes.
+would centre both. Axes stand for a whole life, but centres are trained anew for every file, from its own rows: those
+of other days miss the places that are new. The centres are compared with a query one by one; a graph over them would
+miss a fifth of the near ones. FAISS is imported when it is needed. This file does not know files, days or keyframes.
 """
 
 import io
@@ -15,63 +16,69 @@ import numpy as np
 
 AXES = 384
 AXES_A_BYTE = 4
-LISTS = 4096
-ROWS_A_LIST = 16  # to train with, at least
-TRAINED_ROWS = LISTS * ROWS_A_LIST
+CENTRES_A_BYTE = 256
+ROWS_A_LIST, MOST_LISTS = 256, 1024
+TRAINED_ROWS = 16_384  # no more are looked at to train
+ROUNDS = 10
 
 
-class Quantiser:
-    """Trained once and then only read; `index` is a FAISS IndexIVFPQ whose lists are whatever is searched."""
+class Axes:
+    """A mean (D,) and orthonormal axes (axes, D)."""
 
-    def __init__(self, mean: np.ndarray, axes: np.ndarray, index: Any) -> None:
-        self.index = index
+    def __init__(self, mean: np.ndarray, axes: np.ndarray) -> None:
         self._mean, self._axes = mean, axes
 
     @classmethod
     def train(cls, rows: np.ndarray) -> Self:
-        """From (n, D) rows, a sample of at least 256 that stands for all; the same rows make the same quantiser."""
-        import faiss
-
+        """The directions in which (n, D) rows differ most; n may be less than D."""
         rows = np.asarray(rows, np.float32)
         mean = rows.mean(axis=0)
-        bytes_a_row = max(1, min(AXES, rows.shape[1]) // AXES_A_BYTE)
-        axes = _main_axes(rows - mean, min(rows.shape[1], bytes_a_row * AXES_A_BYTE))
-        lists = min(LISTS, max(1, len(rows) // ROWS_A_LIST))
-        nearest = faiss.IndexFlatIP(len(axes))
-        index = faiss.IndexIVFPQ(nearest, len(axes), lists, bytes_a_row, 8, faiss.METRIC_INNER_PRODUCT)
-        index.cp.min_points_per_centroid = index.pq.cp.min_points_per_centroid = 1
-        index.train((rows - mean) @ axes.T)
-        return cls(mean, axes, index)
+        _, vectors = np.linalg.eigh((rows - mean).T @ (rows - mean))
+        count = min(AXES, rows.shape[1])
+        count -= count % AXES_A_BYTE if count > AXES_A_BYTE else 0
+        return cls(mean, np.ascontiguousarray(vectors[:, ::-1][:, :count].T))
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:
-        """ValueError or KeyError if these are not the bytes of one."""
-        import faiss
-
         with np.load(io.BytesIO(content), allow_pickle=False) as parts:
-            return cls(parts["mean"], parts["axes"], faiss.deserialize_index(parts["index"]))
+            return cls(parts["mean"], parts["axes"])
 
     def to_bytes(self) -> bytes:
-        import faiss
-
         content = io.BytesIO()
-        np.savez(content, mean=self._mean, axes=self._axes, index=faiss.serialize_index(self.index))
+        np.savez(content, mean=self._mean, axes=self._axes)
         return content.getvalue()
 
-    def code(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(n, D) rows -> the numbers of their lists (n,) and their codes (n, bytes)."""
-        turned = (np.asarray(rows, np.float32) - self._mean) @ self._axes.T
-        coded = self.index.sa_encode(turned)
-        list_bytes = coded.shape[1] - self.index.code_size
-        lists = sum((coded[:, i].astype(np.int32) << 8 * i for i in range(list_bytes)), np.zeros(len(rows), np.int32))
-        return lists, coded[:, list_bytes:]
+    def turned(self, rows: np.ndarray) -> np.ndarray:
+        """(n, D) rows -> (n, axes) float32, centred."""
+        return (np.asarray(rows, np.float32) - self._mean) @ self._axes.T
 
-    def turned(self, query: np.ndarray) -> np.ndarray:
-        """A query (D,) -> (1, axes), to be compared with what the codes stand for."""
-        return (self._axes @ query)[None]
+    def of_query(self, query: np.ndarray) -> tuple[float, np.ndarray]:
+        """A query (D,) -> its inner product with the mean, and the query (axes,): with a row's, they add up."""
+        return float(query @ self._mean), self._axes @ query
 
 
-def _main_axes(centred: np.ndarray, count: int) -> np.ndarray:
-    """(count, D) orthonormal rows: the directions in which (n, D) rows differ most."""
-    _, vectors = np.linalg.eigh(centred.T @ centred)
-    return np.ascontiguousarray(vectors[:, ::-1][:, :count].T, np.float32)
+def trained(turned: np.ndarray, rows: int) -> Any:
+    """A FAISS IndexIVFPQ for so many rows, from a sample (n, axes) of them; the same sample makes the same one."""
+    import faiss
+
+    width, lists = turned.shape[1], max(1, min(rows // ROWS_A_LIST, MOST_LISTS, len(turned)))
+    bytes_a_row = max(1, width // AXES_A_BYTE)
+    # A row goes to the centre that is nearest by distance; it is then compared with queries by inner product.
+    index = faiss.IndexIVFPQ(faiss.IndexFlatL2(width), width, lists, bytes_a_row, 8, faiss.METRIC_INNER_PRODUCT)
+    index.cp.spherical = False
+    index.use_precomputed_table = -1  # larger than all codes, and only of use to distances
+    index.pq.cp.niter = ROUNDS
+    for training in (index.cp, index.pq.cp):
+        training.min_points_per_centroid = 1
+    index.train(np.resize(turned, (max(len(turned), CENTRES_A_BYTE), width)))
+    return index
+
+
+def coded(index: Any, turned: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n, axes) rows -> the numbers of their lists (n,) int32 and their codes (n, bytes) uint8."""
+    content = index.sa_encode(turned)
+    list_bytes = content.shape[1] - index.code_size
+    lists = np.zeros(len(turned), np.int32)
+    for i in range(list_bytes):
+        lists |= content[:, i].astype(np.int32) << 8 * i
+    return lists, np.ascontiguousarray(content[:, list_bytes:])

@@ -1,14 +1,11 @@
-"""Sealed days: which days a trained quantiser codes, and into which files; all of it at a cost that does not grow.
+"""Sealed days: which rows are coded, and into which files, at a cost of a day that does not grow with the memory.
 
-A day is sealed once a newer one has begun and there are too many rows to compare them all. The days of a month that
-are sealed together are one file. When the month is over its files become one, and a file with rows that its days no
-longer have is written anew. When there is eight times as much as the quantiser was trained for, another one is
-trained, and takes over one month at a time.
-This file does not know how lists are searched. Where an index is lost, its days are read from the row files.
+Rows wait until there are too many of them to be compared with every query. Then each day of the current month that has
+such rows is coded into a file of its own, and a month that is over becomes one file. A file always holds the first rows
+of its days, so a day may grow behind it. This file does not know how the files are searched.
 """
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
@@ -18,168 +15,134 @@ from store.embeddings import Replacement
 from store.errors import MemoryDamaged
 from store.indexes import Index, Indexes
 from store.lists import Lists, place
-from store.quantiser import TRAINED_ROWS, Quantiser
-from store.sealing import BrokenSeal
-from store.shards import RECALL, SEALING, Shard, Shards, locked
+from store.quantiser import TRAINED_ROWS, Axes, coded, trained
+from store.shards import SEALING, Shard, Shards, locked
 
-ALL_COMPARED = 300_000  # rows: up to so many, none needs to be sealed
-OUTGROWN = 8
+ALL_COMPARED = 300_000  # rows: as long as there are no more, none is coded
+MAY_WAIT = 16_384  # rows that are compared with every query all the same
+OUTGROWN = 8  # times as many rows as the axes were trained for
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class SealedDays:
-    """Seals the days of one checkpoint; other processes may add rows meanwhile."""
+    """Codes the rows of one checkpoint; other processes may add some meanwhile."""
 
     def __init__(self, shards: Shards, indexes: Indexes) -> None:
         self._shards, self._indexes, self._database = shards, indexes, shards.database
 
     def seal(self) -> int:
-        """Seal the days that should be and are not, and join what belongs together; returns how many days.
-
-        0 at once while another process does it.
-        """
+        """Code what has waited long enough; returns how many days were. 0 at once while another process does it."""
         with locked(self._shards.directory / SEALING, wait=False) as is_mine:
-            current = self._current() if is_mine else None
-            if current is None:
-                return 0
-            index, quantiser = current
-            due = self._due(index)
-            for month, shards in groupby(due, month_of):
-                coded = {shard: lists for shard in shards if (lists := self._coded(shard, quantiser)) is not None}
-                if coded:
-                    self._commit(month, index.id, list(coded), Lists.joined(coded.values()))
-            self._tidy(index)
-        return len(due)
+            batches = list(self._due()) if is_mine else []
+            for shards in batches:
+                index, axes = self._axes()
+                if lists := self._coded(axes, shards):
+                    self._keep(index, shards, lists)
+        return sum(map(len, batches))
 
     def rewrite(self, replacements: Sequence[Replacement]) -> list[tuple[Index, Index | None]]:
-        """While held: write anew the lists that hold rows of replaced shards. For `Indexes.replace`."""
-        days, months = [each.old.day for each in replacements], {month_of(each.old) for each in replacements}
+        """While held: the lists that have rows of replaced shards, and what was written in their place, if anything."""
+        numbers = {each.old.sealed_in for each in replacements}
         changed: list[tuple[Index, Index | None]] = []
-        for index in self._indexes.lists():
-            if index.month not in months:
-                continue
+        for old in (index for index in self._indexes.lists() if index.id in numbers):
             try:
-                lists = self._indexes.read_lists(index.id)
+                lists = self._indexes.read_lists(old.id)
             except MemoryDamaged:
-                changed.append((index, None))
+                changed.append((old, None))
                 continue
-            if np.isin(lists.days(), days).any():
-                lists = self._own(index, lists)
-                for each in replacements:
-                    lists = lists.renumbered(each.old.day, each.kept)
-                new = self._indexes.write_lists(index.month, index.quantiser, lists) if len(lists) else None
-                changed.append((index, new))
+            for each in replacements:
+                lists = lists.renumbered(each.old.day, each.kept)
+            changed.append((old, self._indexes.write_lists(old.month, old.quantiser, lists) if len(lists) else None))
         return changed
 
     def damage(self) -> dict[int, str]:
         """What is wrong with indexes, by their numbers; all of them are read."""
         found = {}
-        for index in (*self._indexes.quantisers(), *self._indexes.lists()):
+        for index in (*self._indexes.axes(), *self._indexes.lists()):
             try:
                 if index.quantiser is None:
-                    self._indexes.read_quantiser(index.id)
-                elif not self._is_complete(index):
-                    found[index.id] = f"index {index.id} does not hold the rows of its days"
+                    self._indexes.read_axes(index.id)
+                elif not self._is_of_its_days(index):
+                    found[index.id] = f"index {index.id} has rows that its days have not"
             except MemoryDamaged as error:
                 found[index.id] = error.message
         return found
 
-    def _current(self) -> tuple[Index, Quantiser] | None:
-        """The quantiser for new days, trained where none fits; None while there are too few rows."""
-        rows = sum(shard.rows for shard in self._shards.of_ids())
-        known = self._indexes.quantisers()
-        if not known and rows <= ALL_COMPARED:
-            return None
+    def _due(self) -> Iterator[list[Shard]]:
+        """The days that belong into one file each time."""
+        shards, coded = self._shards.of_ids(), {index.id: index.rows for index in self._indexes.lists()}
+        waiting = sum(shard.rows for shard in shards) - sum(coded.values())
+        if waiting <= (MAY_WAIT if coded else ALL_COMPARED):
+            return
+        for month, group in groupby(shards, month_of):
+            days = list(group)
+            files = [shard.sealed_in for shard in days if shard.sealed_in is not None]
+            if month == month_of(shards[-1]) and len(set(files)) == len(files):
+                yield from ([shard] for shard in days if shard.rows > coded.get(shard.sealed_in or 0, 0))
+            elif len(set(files)) > 1 or sum(shard.rows for shard in days) > sum(coded[each] for each in set(files)):
+                yield days
+
+    def _axes(self) -> tuple[Index, Axes]:
+        """Those along which rows are coded now, trained where none fit. What older ones have coded stays as it is."""
+        shards = self._shards.of_ids()
+        rows = sum(shard.rows for shard in shards)
+        known = self._indexes.axes()
         if known and rows < OUTGROWN * known[-1].rows:
             try:
-                return known[-1], self._indexes.read_quantiser(known[-1].id)
+                return known[-1], self._indexes.read_axes(known[-1].id)
             except MemoryDamaged:
                 self._indexes.drop([known[-1].id])
-        quantiser = Quantiser.train(self._sample(rows))
+        axes = Axes.train(self._sample(shards))
         with self._shards.held():
-            index = self._indexes.write_quantiser(quantiser, rows)
+            index = self._indexes.write_axes(axes, rows)
             with self._database.transaction():
                 self._indexes.name(index)
-        return index, quantiser
+        return index, axes
 
-    def _sample(self, rows: int) -> np.ndarray:
-        """Rows (n, D) spread evenly over all there are."""
+    def _sample(self, shards: Sequence[Shard]) -> np.ndarray:
+        """Rows (n, D), spread evenly over all that some days have."""
+        rows = sum(shard.rows for shard in shards)
         wanted, first, found = np.linspace(0, rows - 1, min(rows, TRAINED_ROWS)).astype(np.int64), 0, []
-        for shard in self._shards.of_ids():
+        for shard in shards:
             own = wanted[(wanted >= first) & (wanted < first + shard.rows)] - first
-            found.append(self._shards.whole_rows(shard, own)["numbers"])
+            found.append(self._shards.readable(shard, own)[1]["numbers"])
             first += shard.rows
         return np.concatenate(found)
 
-    def _due(self, current: Index) -> list[Shard]:
-        """Whole days that are in no index, and the first month of those that an older quantiser coded."""
-        of_older = {index.id for index in self._indexes.lists() if index.quantiser != current.id}
-        shards = self._shards.of_ids()[:-1]
-        older = [shard for shard in shards if shard.sealed_in in of_older]
-        first = [shard for shard in older if month_of(shard) == month_of(older[0])]
-        return [shard for shard in shards if shard.sealed_in is None or shard in first]
-
-    def _coded(self, shard: Shard, quantiser: Quantiser) -> Lists | None:
-        """All rows of a day; None if some cannot be read, and then the day waits for a repair."""
-        parts = []
-        try:
-            file = self._shards.file(shard, RECALL)
-            for rows in shard.blocks():
-                lists, codes = quantiser.code(file.read(rows)["numbers"])
-                parts.append(Lists(lists, place(shard.day, rows), codes))
-        except (MemoryDamaged, BrokenSeal, FileNotFoundError):
+    def _coded(self, axes: Axes, shards: Sequence[Shard]) -> Lists | None:
+        """All rows of some days, but for those that cannot be read; None if none can."""
+        sample = self._sample(shards)
+        if len(sample) == 0:
             return None
-        return Lists.joined(parts)
+        quantiser, parts = trained(axes.turned(sample), sum(shard.rows for shard in shards)), []
+        for shard in shards:
+            for block in shard.blocks():
+                rows, records = self._shards.readable(shard, block)
+                lists, codes = coded(quantiser, axes.turned(records["numbers"]))
+                parts.append((lists, place(shard.day, rows), codes))
+        return Lists.of(quantiser, parts)
 
-    def _commit(
-        self, month: str, quantiser: int, shards: list[Shard], lists: Lists, replaced: Sequence[Index] = ()
-    ) -> None:
-        """Keep the lists of some days, in the place of other lists; days that have changed meanwhile are left out."""
+    def _keep(self, axes: Index, shards: Sequence[Shard], lists: Lists) -> None:
+        """Let the lists of some days take the place of what had them before; days that went meanwhile are left out."""
         with self._shards.held():
-            now = set(self._shards.of_ids())
-            same = [shard for shard in shards if shard in now]
-            lists = lists.of_days([shard.day for shard in same])
-            new = self._indexes.write_lists(month, quantiser, lists)
+            now = {shard.id for shard in self._shards.of_ids()}
+            there = [shard for shard in shards if shard.id in now]
+            if not there:
+                return
+            new = self._indexes.write_lists(month_of(shards[0]), axes.id, lists.of_days([each.day for each in there]))
+            before = {shard.sealed_in for shard in shards}
             with self._database.transaction():
                 self._indexes.name(new)
-                for shard in same:
+                for shard in there:
                     self._database.execute("UPDATE shards SET sealed_in = ? WHERE id = ?", (new.id, shard.id))
-                self._indexes.replace((old, None) for old in replaced)
+                self._indexes.replace((old, None) for old in self._indexes.lists() if old.id in before)
             self._shards.sweep()
 
-    def _tidy(self, current: Index) -> None:
-        """Make one file of a month that is over, or of which a file has rows that its days no longer have."""
-        newest = month_of(self._shards.of_ids()[-1])
-        for (month, quantiser), group in groupby(self._indexes.lists(), lambda index: (index.month, index.quantiser)):
-            indexes = list(group)
-            is_scattered = len(indexes) > 1 and month != newest
-            if is_scattered or any(index.rows != sum(s.rows for s in self._sealed_in(index)) for index in indexes):
-                self._join(month, quantiser, indexes)
-        used = {index.quantiser for index in self._indexes.lists()} | {current.id}
-        self._indexes.drop(index.id for index in self._indexes.quantisers() if index.id not in used)
-
-    def _join(self, month: str, quantiser: int, indexes: list[Index]) -> None:
-        shards, parts = [], []
-        for index in indexes:
-            with suppress(MemoryDamaged):  # its days are sealed again the next time
-                parts.append(self._own(index, self._indexes.read_lists(index.id)))
-                shards += self._sealed_in(index)
-        if shards:
-            self._commit(month, quantiser, shards, Lists.joined(parts), indexes)
-        else:
-            self._indexes.drop(index.id for index in indexes)
-
-    def _sealed_in(self, index: Index) -> list[Shard]:
-        return [shard for shard in self._shards.of_ids() if shard.sealed_in == index.id]
-
-    def _own(self, index: Index, lists: Lists) -> Lists:
-        """Without the rows of days that are no longer sealed in this index."""
-        return lists.of_days([shard.day for shard in self._sealed_in(index)])
-
-    def _is_complete(self, index: Index) -> bool:
-        own = self._own(index, self._indexes.read_lists(index.id))
-        wanted = [place(shard.day, np.arange(shard.rows)) for shard in self._sealed_in(index)]
-        return np.array_equal(np.sort(own.places), np.concatenate([np.empty(0, np.int64), *wanted]))
+    def _is_of_its_days(self, index: Index) -> bool:
+        lists = self._indexes.read_lists(index.id)
+        rows = {shard.day: shard.rows for shard in self._shards.of_ids() if shard.sealed_in == index.id}
+        fits = all(coded <= rows.get(day, 0) for day, coded in lists.rows_a_day().items())
+        return fits and len(np.unique(lists.places)) == len(lists) == index.rows
 
 
 def month_of(shard: Shard) -> str:

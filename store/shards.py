@@ -1,7 +1,7 @@
 """The folder of one checkpoint and its shards: which files there are, who may write, and what nobody claims any more.
 
     embeddings/<checkpoint>/000012.recall, 000012.compressed     the rows of shard 12: of one day in UTC
-    embeddings/<checkpoint>/000034.quantiser, 000056.lists       of the indexes 34 and 56
+    embeddings/<checkpoint>/000034.axes, 000056.lists       of the indexes 34 and 56
 
 Names tell no day, and a number is drawn by lot, so that it never comes again and what others have read of a file stays
 true. A file counts from the transaction on that names it, and after the one that drops it nobody has its key.
@@ -30,7 +30,7 @@ DAY_IDS = 86_400_000_000  # a keyframe's id counts microseconds
 COLUMNS = RECALL, COMPRESSED = "recall", "compressed"
 LOCKS = APPENDING, SEALING = "appending.lock", "sealing.lock"
 NUMBERS = 2**31
-INSERT_SHARD = "INSERT INTO shards VALUES (?, ?, ?, 0, ?, ?, NULL)"
+INSERT_SHARD = "INSERT INTO shards VALUES (?, ?, ?, 0, ?, ?, ?)"
 INSERT_EMBEDDED = "INSERT INTO embedded SELECT ?, value, ? + key FROM json_each(?)"
 CLAIMED = """
     SELECT id, 'recall' AS suffix FROM shards WHERE checkpoint = ?1
@@ -41,7 +41,7 @@ CLAIMED = """
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """The embeddings of one day: `rows` are committed; `sealed_in` is the index that finds them, if one does."""
+    """The embeddings of one day: `rows` are committed, and the index `sealed_in`, if any, has the first of them."""
 
     id: int
     checkpoint: str
@@ -88,20 +88,21 @@ class Shards:
         rows = self.database.rows(sql, (shard.id, first_id, behind_id, shard.rows))
         return np.sort(np.array([row["row"] for row in rows], np.int64))
 
-    def whole_rows(self, shard: Shard, rows: np.ndarray, column: str = RECALL) -> np.ndarray:
-        """The records of some rows, ascending; those that nobody can read are left out."""
+    def readable(self, shard: Shard, rows: np.ndarray, column: str = RECALL) -> tuple[np.ndarray, np.ndarray]:
+        """Of some rows (n,), ascending, those that are whole, and their records."""
         try:
             file = self.file(shard, column)
             try:
-                return file.read(rows)
+                return rows, file.read(rows)
             except BrokenSeal:
-                return file.read(np.setdiff1d(rows, file.broken(rows)))
+                rows = np.setdiff1d(rows, file.broken(rows))
+                return rows, file.read(rows)
         except (MemoryDamaged, FileNotFoundError):
-            return np.empty(0, record(getattr(shard, f"{column}_width")))
+            return np.empty(0, np.int64), np.empty(0, record(getattr(shard, f"{column}_width")))
 
-    def begin(self, day: int, recall_width: int, compressed_width: int) -> Shard:
+    def begin(self, day: int, recall_width: int, compressed_width: int, sealed_in: int | None = None) -> Shard:
         """A shard without rows, with its keys; it counts when rows of it are claimed."""
-        shard = Shard(new_number(), self.checkpoint, day, 0, recall_width, compressed_width, None)
+        shard = Shard(new_number(), self.checkpoint, day, 0, recall_width, compressed_width, sealed_in)
         for column in COLUMNS:
             self.keys.make(self.key_name(file_name(shard.id, column)))
         return shard
@@ -111,14 +112,13 @@ class Shards:
         self.file(shard, RECALL).write(shard.rows, ids, recall)
         self.file(shard, COMPRESSED).write(shard.rows, ids, compressed)
 
-    def claim(self, shard: Shard, ids: np.ndarray, sealed_in: int | None = None) -> None:
-        """Within a transaction: the rows written last are those of some keyframes (n,), and this index finds all."""
+    def claim(self, shard: Shard, ids: np.ndarray) -> None:
+        """Within a transaction: the rows written last are those of some keyframes (n,)."""
         if shard.rows == 0:
             widths = (shard.recall_width, shard.compressed_width)
-            self.database.execute(INSERT_SHARD, (shard.id, self.checkpoint, shard.day, *widths))
+            self.database.execute(INSERT_SHARD, (shard.id, self.checkpoint, shard.day, *widths, shard.sealed_in))
         self.database.execute(INSERT_EMBEDDED, (shard.id, shard.rows, json.dumps(ids.tolist())))
-        sql = "UPDATE shards SET rows = ?, sealed_in = ? WHERE id = ?"
-        self.database.execute(sql, (shard.rows + len(ids), sealed_in, shard.id))
+        self.database.execute("UPDATE shards SET rows = ? WHERE id = ?", (shard.rows + len(ids), shard.id))
 
     def disown(self, shard_id: int) -> None:
         """Within a transaction: nobody can read the rows any more; the files go with the next sweep."""

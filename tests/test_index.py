@@ -2,8 +2,10 @@
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -135,8 +137,15 @@ class Life:
     def files(self, suffix: str) -> list[Path]:
         return sorted((self.folder / "embeddings" / "nano").glob(f"*.{suffix}"))
 
-    def sealed_days(self) -> int:
-        return int(self.ledger.database.value("SELECT count(*) FROM shards WHERE sealed_in IS NOT NULL"))
+    def sealed_rows(self) -> int:
+        return int(self.ledger.database.value("SELECT sum(rows) FROM indexes WHERE kind = 'lists'"))
+
+    def days_of_the_month_of(self, day: int) -> int:
+        """How many days are sealed when one has grown: it alone in the newest month, else all of its month."""
+        months = [datetime.fromtimestamp(each * DAY_S, UTC).month for each in {each // DAY_IDS for each in self.rows}]
+        month = datetime.fromtimestamp(day * DAY_S, UTC).month
+        newest = datetime.fromtimestamp(max(self.rows) / 1e6, UTC).month
+        return 1 if month == newest else months.count(month)
 
     def is_whole(self) -> bool:
         return not self.ledger.damaged_shards("nano") and not self.ledger.damaged_indexes("nano")
@@ -150,6 +159,8 @@ class Life:
 @pytest.fixture
 def life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Life]:
     monkeypatch.setattr(sealed, "ALL_COMPARED", 500)
+    monkeypatch.setattr(sealed, "MAY_WAIT", 50)
+    monkeypatch.setattr(index, "ALL_COMPARED", 500)
     monkeypatch.setattr(index, "EXACT_ROWS", 500)
     yield Life(tmp_path)
 
@@ -157,15 +168,15 @@ def life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Life]:
 def test_few_rows_are_all_compared_and_nothing_is_sealed(tmp_path: Path):
     life = Life(tmp_path)
     assert life.ledger.seal("nano") == 0
-    assert life.files("lists") == life.files("quantiser") == []
+    assert life.files("lists") == life.files("axes") == []
     assert life.recalled() == 1
 
 
-def test_whole_days_are_sealed_and_recall_stays_nearly_exact(life: Life):
+def test_many_rows_are_sealed_and_recall_stays_nearly_exact(life: Life):
     assert life.recalled() == 1, "rows that wait to be sealed are compared"
-    assert life.ledger.seal("nano") == DAYS - 1
+    assert life.ledger.seal("nano") == DAYS
     assert life.ledger.seal("nano") == 0
-    assert life.sealed_days() == DAYS - 1
+    assert life.sealed_rows() == len(life.rows)
     assert life.is_whole()
     for span in (None, Span((FIRST_DAY + 10.5) * DAY_S, (FIRST_DAY + 30.5) * DAY_S)):
         assert life.recalled(span) > 0.95
@@ -175,38 +186,37 @@ def test_whole_days_are_sealed_and_recall_stays_nearly_exact(life: Life):
 def test_the_same_rows_give_the_same_index(life: Life):
     life.ledger.seal("nano")
     before = [life.ledger.recall("nano", query, LIMIT) for query in random_rows(5, seed=3)]
-    for index_id in [row["id"] for row in life.ledger.database.rows("SELECT id FROM indexes WHERE kind = 'quantiser'")]:
-        life.ledger.drop_index(index_id)
-    assert life.files("lists") == life.files("quantiser") == []
+    (axes,) = life.files("axes")
+    life.ledger.drop_index(int(axes.stem))
+    assert life.files("lists") == life.files("axes") == []
     life.ledger.seal("nano")
     assert [life.ledger.recall("nano", query, LIMIT) for query in random_rows(5, seed=3)] == before
 
 
-def test_days_are_sealed_as_they_end_and_a_month_becomes_one_file(life: Life):
+def test_few_rows_may_wait_and_a_month_that_is_over_becomes_one_file(life: Life):
     life.ledger.seal("nano")
-    months = len(life.files("lists"))
     for day in range(FIRST_DAY + DAYS, FIRST_DAY + DAYS + 40):
-        life.embed([day * DAY_IDS + i for i in range(20)], random_rows(20, seed=day))
-        assert life.ledger.seal("nano") == 1
+        life.embed([day * DAY_IDS + i for i in range(30)], random_rows(30, seed=day))
+        life.ledger.seal("nano")
+        assert len(life.rows) - life.sealed_rows() <= sealed.MAY_WAIT
     rows = life.ledger.database.rows("SELECT month, count(*) AS files FROM indexes WHERE kind = 'lists' GROUP BY month")
     assert [row["files"] for row in rows[:-1]] == [1] * (len(rows) - 1)
-    assert len(rows) > months
-    assert life.is_whole()
-    assert life.recalled() > 0.9
-
-
-def test_a_day_that_grows_after_all_is_compared_until_it_is_sealed_again(life: Life):
-    life.ledger.seal("nano")
-    life.embed([(FIRST_DAY + 5) * DAY_IDS + 1 + i for i in range(30)], random_rows(30, seed=77))
-    assert life.sealed_days() == DAYS - 2
+    assert len(life.files("lists")) == sum(row["files"] for row in rows)
     assert life.is_whole()
     assert life.recalled() > 0.95
-    assert life.ledger.seal("nano") == 1
-    assert life.sealed_days() == DAYS - 1
-    assert life.is_whole()
-    assert sum(row["rows"] for row in life.ledger.database.rows("SELECT rows FROM indexes WHERE kind = 'lists'")) == (
-        len(life.rows) - ROWS_A_DAY
-    )
+
+
+@pytest.mark.parametrize("day", [FIRST_DAY + 5, FIRST_DAY + DAYS - 1])
+def test_rows_behind_the_sealed_ones_of_a_day_are_compared_until_they_are_sealed(life: Life, day: int):
+    life.ledger.seal("nano")
+    for start, is_sealed in ((0, False), (30, True)):
+        ids = [day * DAY_IDS + 1 + start + i for i in range(30)]
+        life.embed(ids, random_rows(30, seed=start))
+        assert {each for each, _ in life.ledger.recall("nano", life.rows[ids[0]], 1)} == {ids[0]}
+        assert life.ledger.seal("nano") == (0 if not is_sealed else life.days_of_the_month_of(day))
+        assert life.is_whole()
+        assert life.recalled() > 0.95
+    assert life.sealed_rows() == len(life.rows)
 
 
 def test_what_is_removed_is_in_no_index_any_more(life: Life):
@@ -214,19 +224,18 @@ def test_what_is_removed_is_in_no_index_any_more(life: Life):
     life.recalled()
     before = {path.name for path in life.files("lists")}
     gone = [each for each in life.rows if (FIRST_DAY + 3.5) * DAY_IDS <= each < (FIRST_DAY + 5) * DAY_IDS]
-    grown = (FIRST_DAY + 4) * DAY_IDS + 1  # a day that was sealed, grew, and is in an index and yet not
+    grown = (FIRST_DAY + 6) * DAY_IDS + 1
     life.embed([grown], random_rows(1, seed=3))
     life.remove([*gone, grown])
-    assert before - {path.name for path in life.files("lists")}, "a file that held some of them"
+    assert before - {path.name for path in life.files("lists")}, "the files that held some of them"
     assert life.is_whole()
+    assert life.sealed_rows() == len(life.rows)
     assert life.recalled() > 0.95
-    (kept,) = life.ledger.database.rows("SELECT sum(rows) AS rows FROM indexes WHERE kind = 'lists'")
-    assert kept["rows"] == len(life.rows) - ROWS_A_DAY
     everything = life.ledger.recall("nano", random_rows(1, seed=1)[0], 10 * len(life.rows))
     assert not {each for each, _ in everything} & {*gone, grown}
 
 
-@pytest.mark.parametrize("suffix", ["lists", "quantiser"])
+@pytest.mark.parametrize("suffix", ["lists", "axes"])
 @pytest.mark.parametrize("is_lost", [True, False], ids=["lost", "damaged"])
 def test_an_index_that_is_lost_costs_no_answer_and_is_made_again(life: Life, suffix: str, is_lost: bool):
     life.ledger.seal("nano")
@@ -237,55 +246,65 @@ def test_an_index_that_is_lost_costs_no_answer_and_is_made_again(life: Life, suf
         content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 1
         path.write_bytes(content)
-    assert life.reopened().damaged_indexes("nano") == {
-        int(path.stem): f"{path.name} of nano cannot be read.",
-    }
+    assert life.reopened().damaged_indexes("nano") == {int(path.stem): f"{path.name} of nano cannot be read."}
     assert life.recalled() > 0.95
+    gone = [min(life.rows), max(life.rows)]
+    life.remove(gone)
     life.ledger.drop_index(int(path.stem))
     assert life.recalled() > 0.95
     assert life.ledger.seal("nano") > 0
-    assert life.sealed_days() == DAYS - 1
+    assert life.sealed_rows() == len(life.rows)
     assert life.is_whole()
+    assert life.recalled() > 0.95
+
+
+def test_a_damaged_day_is_left_out_of_its_index_and_dropped_from_it(life: Life):
+    path = life.files("recall")[0]
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    life.ledger.seal("nano")
+    assert life.sealed_rows() == len(life.rows) - 1
+    assert life.recalled() > 0.9
+    (shard,) = life.ledger.damaged_shards("nano")
+    life.ledger.drop_shard(shard)
+    assert life.is_whole()
+    assert life.sealed_rows() == len(life.rows) - ROWS_A_DAY
 
 
 def test_an_index_of_other_rows_than_its_days_is_named(life: Life):
     life.ledger.seal("nano")
     life.ledger.database.execute("UPDATE shards SET rows = rows - 1 WHERE day = ?", (FIRST_DAY + 2,))
     (damage,) = life.ledger.damaged_indexes("nano").values()
-    assert "does not hold the rows of its days" in damage
+    assert "has rows that its days have not" in damage
 
 
-def test_a_quantiser_that_was_outgrown_is_replaced_month_by_month(life: Life, monkeypatch: pytest.MonkeyPatch):
+def test_new_days_are_coded_along_new_axes_when_the_old_are_outgrown(life: Life, monkeypatch: pytest.MonkeyPatch):
     life.ledger.seal("nano")
-    (old,) = life.files("quantiser")
     monkeypatch.setattr(sealed, "OUTGROWN", 1)
-    life.ledger.seal("nano")
-    assert len(life.files("quantiser")) == 2
+    day = FIRST_DAY + DAYS
+    life.embed([day * DAY_IDS + i for i in range(60)], random_rows(60, seed=8))
+    assert life.ledger.seal("nano") == 1
+    assert len(life.files("axes")) == 2
+    assert life.is_whole()
     assert life.recalled() > 0.95, "while both are in use"
-    monkeypatch.undo()
-    monkeypatch.setattr(sealed, "ALL_COMPARED", 500)
-    while life.ledger.seal("nano"):
-        assert life.is_whole()
-    assert life.files("quantiser") != [old]
-    assert len(life.files("quantiser")) == 1
-    assert life.sealed_days() == DAYS - 1
 
 
 def test_only_one_process_seals_and_others_add_and_search_meanwhile(life: Life, monkeypatch: pytest.MonkeyPatch):
-    other, coded = opened(life.folder), []
+    other, late, first = opened(life.folder), (FIRST_DAY + 1) * DAY_IDS + 1, min(life.rows)
     code = sealed.SealedDays._coded
 
-    def with_company(days: sealed.SealedDays, *arguments: object) -> object:
-        if not coded:
+    def with_company(days: sealed.SealedDays, *arguments: Any) -> Any:
+        if late not in life.rows:
             assert other.seal("nano") == 0
-            late = (FIRST_DAY + 1) * DAY_IDS + 1
             embed(other, [late], random_rows(1, seed=4))
             life.rows[late] = random_rows(1, seed=4)[0]
-        coded.append(arguments)
-        return code(days, *arguments)  # type: ignore[arg-type]
+            other.remove_embeddings([first])
+            del life.rows[first]
+        return code(days, *arguments)
 
     monkeypatch.setattr(sealed.SealedDays, "_coded", with_company)
     life.ledger.seal("nano")
-    assert life.sealed_days() == DAYS - 2, "the day that grew meanwhile waits for the next time"
+    assert life.sealed_rows() == len(life.rows) - ROWS_A_DAY, "but the row that came and the day that was written anew"
     assert life.is_whole()
     assert life.recalled() > 0.95
