@@ -35,7 +35,8 @@ DAY_S, FIRST_DAY, MORNING, SECOND = 86_400, 20_000, 6 * 3600, 1_000_000
 EMBED_AT_ONCE = 4800
 INSERT_KEYFRAMES = """
     INSERT INTO keyframes (
-        id, session_id, captured_at, zone_offset_s, width_px, height_px, novelty, pack, offset_bytes, length_bytes, checksum
+        id, session_id, captured_at, zone_offset_s, width_px, height_px, novelty, pack, offset_bytes, length_bytes,
+        checksum
     ) SELECT value, ?, value / 1e6, 0, 0, 0, 0, 1, 0, 0, 0 FROM json_each(?)
 """
 Search = Callable[[np.ndarray], np.ndarray]
@@ -156,24 +157,24 @@ def of_baselines(
     life: Lifelog, days: int, work: Path, queries: np.ndarray, nearest: Nearest
 ) -> Iterator[dict[str, Any]]:
     for make in (flat, hnswlib, usearch, lambda life, days: lancedb(life, days, work)):
-        before = resident_bytes()
         try:
             name, search = make(life, days)
         except ImportError as error:
             print(f"left out: {error.name} is not installed")
             continue
-        yield {"name": name, "memory_mb": (resident_bytes() - before) / 1e6, **measured(search, queries, nearest)}
+        yield {"name": name, **measured(search, queries, nearest)}
 
 
 def show(found: list[dict[str, Any]], costs: list[dict[str, float]]) -> None:
     scan = next((each["ms"] for each in found if each["name"].startswith("flat")), None)
-    table = Table("index", f"recall@{LIMIT}", "revisits, mixtures, texts", "CPU ms", "p50", "p95", "of a scan", "MB")
+    table = Table("index", f"recall@{LIMIT}", "revisits, mixtures, texts", "CPU ms", "p50", "p95", "of a scan")
     for each in found:
         kinds = ", ".join(f"{each[kind]:.3f}" for kind in ("revisits", "mixtures", "texts"))
         ms = [f"{each[key]:.2f}" for key in ("ms", "p50", "p95")]
         of_a_scan = f"1/{scan / each['ms']:.1f}" if scan else "-"
-        table.add_row(each["name"], f"{each['recall']:.4f}", kinds, *ms, of_a_scan, f"{each['memory_mb']:.0f}")
-    Console().print(table)
+        table.add_row(each["name"], f"{each['recall']:.4f}", kinds, *ms, of_a_scan)
+    Console(width=120).print(table)
+    print(f"index in memory: {found[0]['memory_mb']:.0f} MB, loaded in CPU {found[0]['open_s']:.1f} s")
     single = [each["seal_s"] for each in costs if each["sealed"] == 1]
     if len(single) >= 2:
         part = max(1, len(single) // 4)

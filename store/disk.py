@@ -63,8 +63,11 @@ def write_whole(descriptor: int, *parts: bytes) -> None:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Put a whole file in the place of another, or of none: after a crash it is the one or the other."""
-    draft = path.with_name(path.name + ".draft")
+    """Put a whole file in the place of another, or of none: after a crash it is the one or the other.
+
+    Each process has a draft of its own, so two that write the same file both succeed.
+    """
+    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

@@ -75,8 +75,12 @@ class Embeddings:
 
     def count(self, first_id: int = FIRST_ID, behind_id: int = LAST_ID) -> int:
         """How many keyframes of a range of ids have an embedding."""
-        shards = self._shards.of_ids(first_id, behind_id)
-        return sum(len(self._shards.rows_of(shard, first_id, behind_id)) for shard in shards)
+        return sum(
+            shard.rows
+            if shard.is_within(first_id, behind_id)
+            else len(self._shards.rows_of(shard, first_id, behind_id))
+            for shard in self._shards.of_ids(first_id, behind_id)
+        )
 
     def ids(self, first_id: int = FIRST_ID, behind_id: int = LAST_ID) -> np.ndarray:
         """The keyframes (n,) of a range that have an embedding, in time order."""

@@ -22,7 +22,7 @@ def require_place(directory: Path, create: bool) -> None:
         raise UserError(f"{directory} leads to {directory.readlink()}, where nothing is.", "Is its disk mounted?")
     if directory.exists() and not directory.is_dir():
         raise UserError(f"{directory} is not a folder.", "A memory is a folder: name another place.")
-    if (directory / DATABASE).exists() and (directory / DATABASE).stat().st_size:
+    if holds_database(directory):
         refuse_without_keys(directory)
     elif any(pack.stat().st_size for pack in _packs(directory)):
         what = f"{directory / DATABASE} is missing or empty, though there are pictures beside it."
@@ -31,6 +31,12 @@ def require_place(directory: Path, create: bool) -> None:
         raise NothingRecorded(
             f"There is no memory in {directory}.", "Record or import something first: whereabouts --help"
         )
+
+
+def holds_database(directory: Path) -> bool:
+    """A file without a byte is what a full disk or a crash left of the first try."""
+    database = directory / DATABASE
+    return database.exists() and database.stat().st_size > 0
 
 
 def refuse_without_keys(directory: Path) -> None:

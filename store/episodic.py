@@ -20,7 +20,7 @@ from typing import Self
 from store.database import Database
 from store.disk import bytes_under, make_private_directory, writing
 from store.embedded import EmbeddedLedger
-from store.entry import require_place
+from store.entry import holds_database, require_place
 from store.errors import DiskFull, MemoryBusy, MemoryDamaged
 from store.layout import UPKEEP
 from store.lock import RecordingLock
@@ -30,8 +30,7 @@ from store.sealing import FileKeys
 from store.spans import recorded, total_s
 from store.transcripts import UNHEARD, UNREAD
 from store.upkeep.rewriting import resume
-from store.vault import FILE as VAULT_FILE
-from store.vault import Vault
+from store.vault import Vault, is_encrypted
 
 PROCESS_KILLED = "process killed"
 # Whoever opens a memory holds the recording lock for the moment it mends; a starting recorder sits that out.
@@ -66,7 +65,7 @@ class EpisodicStore(EmbeddedLedger):
         require_place(directory, create)
         with writing(directory):
             make_private_directory(directory)
-        if encrypt and not (directory / "memory.db").exists():
+        if encrypt and not holds_database(directory):
             _make_vault(directory)
         store = cls(directory, Vault.open(directory))
         # While another records, its open session and unfinished bytes are no damage; and a full disk must not keep
@@ -242,5 +241,5 @@ class EpisodicStore(EmbeddedLedger):
 def _make_vault(directory: Path) -> None:
     """Give a new memory its master key, once: another process may be making the same memory."""
     with RecordingLock(directory / "recording.lock").held(LOCK_WAIT_S):
-        if not any((directory / file).exists() for file in ("memory.db", VAULT_FILE)):
+        if not holds_database(directory) and not is_encrypted(directory):
             Vault.make(directory)

@@ -76,21 +76,29 @@ class KeyFolder:
     def put(self, memory_id: str, key: bytes) -> None:
         with writing(self.folder):
             make_private_directory(self.folder)
-            _refuse_foreign(self.folder)
+            self._refuse_foreign()
             replace_file(self.folder / memory_id, key.hex().encode())
 
     def get(self, memory_id: str) -> bytes | None:
-        path = self.folder / memory_id
-        if not path.is_file():
+        if not self.folder.exists():
             return None
-        _refuse_foreign(self.folder)
-        return _from_hex(path.read_text())
+        self._refuse_foreign()
+        path = self.folder / memory_id
+        return _from_hex(path.read_bytes()) if path.is_file() else None
 
     def remove(self, memory_id: str) -> None:
         path = self.folder / memory_id
         with writing(path), suppress(FileNotFoundError):
             path.unlink()
             sync_directory(self.folder)
+
+    def _refuse_foreign(self) -> None:
+        """/dev/shm is everybody's: a folder or a link that another account laid there is not ours."""
+        found = self.folder.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+            raise UserError(f"{self.folder} is not a folder of yours.", "Set XDG_RUNTIME_DIR to one that is.")
+        if stat.S_IMODE(found.st_mode) & 0o077:
+            raise UserError(f"{self.folder} can be read by others.", f"Make it your own: chmod 700 {self.folder}")
 
 
 def keeper_named(name: str) -> Keeper:
@@ -112,14 +120,7 @@ def default_keeper() -> str:
     return "keyring" if keyring.get_keyring().priority >= 1 else "file"
 
 
-def _refuse_foreign(folder: Path) -> None:
-    """/dev/shm is everybody's: a folder that another account laid there is not ours."""
-    found = folder.stat()
-    if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
-        raise UserError(f"{folder} can be read by others.", f"Make it your own: chmod 700 {folder}")
-
-
-def _from_hex(text: str | None) -> bytes | None:
+def _from_hex(text: str | bytes | None) -> bytes | None:
     with suppress(ValueError):
-        return bytes.fromhex(text) if text else None
+        return bytes.fromhex(text.decode() if isinstance(text, bytes) else text) if text else None
     return None

@@ -19,7 +19,7 @@ UNCLAIMED = "unclaimed"  # where a repair puts packs of which nobody knows what 
 PACK_FOLDERS = ("packs", "small", "sounds")
 OWN = re.compile(rf"(?:(?:{'|'.join(PACK_FOLDERS)})|embeddings/[^/]+)/\d{{6,}}\.[a-z0-9]+")
 AT_THE_TOP = re.compile(
-    rf"memory\.db.*|keys\.json(?:\.draft)?|{'|'.join(PACK_FOLDERS)}|embeddings|{UNCLAIMED}|[a-z]+\.lock|recorder\.sock"
+    rf"memory\.db.*|keys\.json.*|{'|'.join(PACK_FOLDERS)}|embeddings|{UNCLAIMED}|[a-z]+\.lock|recorder\.sock"
 )
 
 

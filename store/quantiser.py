@@ -16,10 +16,9 @@ import numpy as np
 
 AXES = 384
 AXES_A_BYTE = 4
-CENTRES_A_BYTE = 256
 ROWS_A_LIST, MOST_LISTS = 256, 1024
 TRAINED_ROWS = 16_384  # no more are looked at to train
-ROUNDS = 10
+CENTRES_A_BYTE, ROWS_A_CENTRE, ROUNDS = 256, 16, 6  # their training is most of what a day costs; more gains little
 
 
 class Axes:
@@ -66,10 +65,9 @@ def trained(turned: np.ndarray, rows: int) -> Any:
     # A row goes to the centre that is nearest by distance; it is then compared with queries by inner product.
     index = faiss.IndexIVFPQ(faiss.IndexFlatL2(width), width, lists, bytes_a_row, 8, faiss.METRIC_INNER_PRODUCT)
     index.cp.spherical = False
-    index.use_precomputed_table = -1  # larger than all codes, and only of use to distances
-    index.pq.cp.niter = ROUNDS
-    for training in (index.cp, index.pq.cp):
-        training.min_points_per_centroid = 1
+    index.use_precomputed_table = -1  # it would be larger than all codes, and is of use to distances only
+    index.cp.min_points_per_centroid = index.pq.cp.min_points_per_centroid = 1
+    index.pq.cp.max_points_per_centroid, index.pq.cp.niter = ROWS_A_CENTRE, ROUNDS
     index.train(np.resize(turned, (max(len(turned), CENTRES_A_BYTE), width)))
     return index
 

@@ -11,6 +11,7 @@ import binascii
 import json
 import os
 import secrets
+import unicodedata
 import uuid
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from store.sealing import KEY_BYTES, BrokenSeal, Encryption
 
 FILE = "keys.json"
 SCRYPT = {"n": 2**17, "r": 8, "p": 1}  # 128 MiB and some tenths of a second for every guess
+MOST_SCRYPT = 2**24  # n r p: more is no cost that this program ever set, but damage
 LEAST_PASSPHRASE = 8
 
 
@@ -99,8 +101,8 @@ class Vault:
 
     def with_passphrase(self, passphrase: str) -> Self:
         """Seal the key under a passphrase, and take it from keyring or file. UserError: it is too short."""
-        if len(passphrase) < LEAST_PASSPHRASE:
-            what = f"A passphrase of {len(passphrase)} characters is too easily guessed."
+        if len(passphrase.strip()) < LEAST_PASSPHRASE:
+            what = f"A passphrase of {len(passphrase.strip())} characters is too easily guessed."
             raise UserError(what, f"Take at least {LEAST_PASSPHRASE}; four words are good.")
         salt = os.urandom(16)
         closed = Encryption(_stretched(passphrase, salt, SCRYPT)).close(self.master, self.memory_id.encode())
@@ -150,7 +152,9 @@ def _described(directory: Path) -> dict[str, Any] | None:
         keeper_named(described["keeper"])
         bytes.fromhex(described["proof"])
         return dict(described)
-    except (ValueError, KeyError, TypeError) as error:
+    except PermissionError as error:
+        raise UserError(f"{path} may not be read.", "Only its owner may: log in as who recorded it.") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise MemoryDamaged(f"{path} is damaged.", "Put it back from a backup of this memory.") from error
 
 
@@ -171,7 +175,11 @@ def _proof(master: bytes) -> str:
 
 
 def _stretched(passphrase: str, salt: bytes, cost: dict[str, Any]) -> bytes:
-    return Scrypt(salt, KEY_BYTES, int(cost["n"]), int(cost["r"]), int(cost["p"])).derive(passphrase.encode())
+    """The same letters are the same passphrase, however a keyboard composes them. ValueError: no sane cost."""
+    n, r, p = int(cost["n"]), int(cost["r"]), int(cost["p"])
+    if n * r * p > MOST_SCRYPT:
+        raise ValueError(f"scrypt with n {n}, r {r}, p {p}")
+    return Scrypt(salt, KEY_BYTES, n, r, p).derive(unicodedata.normalize("NFC", passphrase).encode())
 
 
 def _key_under(sealed: dict[str, Any] | None, passphrase: str, memory_id: str) -> bytes | None:

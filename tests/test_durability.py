@@ -100,8 +100,8 @@ def test_a_keyframe_is_key_name_bytes_and_then_row(store: EpisodicStore, session
 def test_a_file_is_replaced_by_a_whole_one_whose_name_is_durable(tmp_path: Path, calls: Calls) -> None:
     replace_file(tmp_path / "keys.json", b"{}")
     assert calls.seen == [
-        ("write", "keys.json.draft"),
-        ("fsync", "keys.json.draft"),
+        ("write", f"keys.json.{os.getpid()}.draft"),
+        ("fsync", f"keys.json.{os.getpid()}.draft"),
         ("rename", "keys.json"),
         ("fsync", tmp_path.name),
     ]

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from store import index, sealed
 from store.database import Database
 from store.embedded import EmbeddedLedger
+from store.indexes import Indexes
 from store.records import Span
 from store.sealing import FileKeys
 from store.shards import DAY_IDS
@@ -181,6 +182,16 @@ def test_many_rows_are_sealed_and_recall_stays_nearly_exact(life: Life):
     for span in (None, Span((FIRST_DAY + 10.5) * DAY_S, (FIRST_DAY + 30.5) * DAY_S)):
         assert life.recalled(span) > 0.95
     assert life.recalled(Span((FIRST_DAY + 10.25) * DAY_S, (FIRST_DAY + 10.5) * DAY_S)) == 1
+
+
+def test_the_index_is_not_even_read_for_a_span_of_few_days(life: Life, monkeypatch: pytest.MonkeyPatch):
+    life.ledger.seal("nano")
+    monkeypatch.delattr(Indexes, "read_lists")
+    assert life.reopened().recall(
+        "nano", random_rows(1, seed=1)[0], 1, Span(FIRST_DAY * DAY_S, (FIRST_DAY + 7) * DAY_S)
+    )
+    with pytest.raises(AttributeError, match="read_lists"):
+        life.recalled()
 
 
 def test_the_same_rows_give_the_same_index(life: Life):

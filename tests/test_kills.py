@@ -49,12 +49,13 @@ def index(tell, number):
             rows = np.random.default_rng(number).normal(size=(len(ids), 16))
             if ids:
                 memory_store.add_embeddings("nano", ids, rows, rows)
+                tell("indexed", number, len(ids))
             else:
                 return seal(tell, number)
 
 def seal(tell, number):
     with EpisodicStore.open(memory) as memory_store:
-        memory_store.seal("nano")
+        tell("sealed", number, memory_store.seal("nano"))
         shards = [row["id"] for row in memory_store.database.rows("SELECT id FROM shards WHERE sealed_in IS NOT NULL")]
         for shard in shards[:1]:  # and once more
             memory_store.drop_shard(shard)
@@ -97,12 +98,18 @@ for number in range(kills):
         finally:
             os._exit(0)
     os.close(told)
-    select.select([heard], [], [], 0.1)  # the first thing that it tells, on a machine that is busy
-    time.sleep(chance.uniform(0.001, 0.3 if work is forget_some else 0.05))
+    lines, wanted, end_s = b"", chance.randrange(1, 4 if work is forget_some else 9), time.monotonic() + 10
+    while lines.count(b"\\n") < wanted and select.select([heard], [], [], max(0, end_s - time.monotonic()))[0]:
+        if not (part := os.read(heard, 4096)):
+            break
+        lines += part
+    time.sleep(chance.uniform(0, 0.03))
     os.kill(worker, signal.SIGKILL)
     os.waitpid(worker, 0)
-    with os.fdopen(heard, "rb") as lines:
-        sys.stdout.buffer.writelines(line for line in lines.read().splitlines(keepends=True) if line.endswith(b"\\n"))
+    while part := os.read(heard, 65536):
+        lines += part
+    os.close(heard)
+    sys.stdout.buffer.write(lines[: lines.rfind(b"\\n") + 1])
 """
 
 
@@ -135,7 +142,7 @@ def test_five_hundred_kills_lose_nothing_acknowledged_and_bring_nothing_forgotte
     kept = {first: second for kind, first, second in told if kind == "kept"}
     begun = [Span(first, second) for kind, first, second in told if kind == "forgetting"]
     done = [Span(first, second) for kind, first, second in told if kind == "forgotten"]
-    assert len(kept) > KILLS and len(done) > KILLS // 20
+    assert len(kept) > KILLS // 2 and len(done) > KILLS // 20
 
     def inside(keyframe_id: int, spans: list[Span]) -> bool:
         return any(int(span.started_at * 1e6) <= keyframe_id < int(span.ended_at * 1e6) for span in spans)

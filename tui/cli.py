@@ -5,6 +5,7 @@ where a model is asked. This file does not know how anything is recorded, found,
 """
 
 import os
+import resource
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -16,7 +17,7 @@ import click
 
 from assistant.asking import Kind, asks_for_words
 from store.config import Config, load_config, memory_directory
-from store.disk import writing
+from store.disk import open_private, writing
 from store.episodic import EpisodicStore
 from store.errors import CheckpointError, UserError
 from tui import keeping, report
@@ -24,7 +25,7 @@ from tui.clock import asked_span, zone_offset_s
 from tui.daemon import config, service
 from tui.evidence import print_answer, print_evidence, say_quoted, screen
 from tui.exits import Program, stopping
-from tui.options import json_option, need_folder_of, span_options
+from tui.options import KEYFRAME, LIMIT, json_option, need_folder_of, span_options
 from tui.picture import Picture
 from tui.progress import watch_indexing, watch_loading, watch_tidying, watch_words
 from tui.recording import cameras, import_films, pause, private, record, resume
@@ -40,6 +41,7 @@ def main() -> None:
     """The console script. Every core is used, once: FAISS, torch and numpy would each count them by themselves."""
     os.environ.setdefault("OMP_NUM_THREADS", str(len(os.sched_getaffinity(0))))
     os.environ["HF_HUB_OFFLINE"] = "1"  # nothing is ever fetched or told
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the key and what it opens
     cli()
 
 
@@ -114,7 +116,7 @@ def ask(memory: Path, question: str, since: str | None, until: str | None, as_js
 
 @cli.command()
 @span_options
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many, the newest.")
+@click.option("--limit", type=LIMIT, help="At most so many, the newest.")
 @json_option
 @click.pass_obj
 def moments(memory: Path, since: str | None, until: str | None, limit: int | None, as_json: bool) -> None:
@@ -133,7 +135,7 @@ def moments(memory: Path, since: str | None, until: str | None, limit: int | Non
 @cli.command()
 @click.argument("query")
 @span_options
-@click.option("--limit", type=click.IntRange(min=1), default=20, help="At most so many, the best.")
+@click.option("--limit", type=LIMIT, default=20, help="At most so many, the best.")
 @json_option
 @click.pass_obj
 def find(memory: Path, query: str, since: str | None, until: str | None, limit: int, as_json: bool) -> None:
@@ -157,7 +159,7 @@ def find(memory: Path, query: str, since: str | None, until: str | None, limit: 
 
 
 @cli.command()
-@click.argument("keyframe", type=int)
+@click.argument("keyframe", type=KEYFRAME)
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the JPEG there.")
 @click.pass_obj
 def show(memory: Path, keyframe: int, output: Path | None) -> None:
@@ -171,14 +173,17 @@ def show(memory: Path, keyframe: int, output: Path | None) -> None:
     else:
         need_folder_of(output)
         with writing(output):
-            output.write_bytes(jpeg)
+            output.unlink(missing_ok=True)
+            descriptor = open_private(output, os.O_WRONLY)
+            with open(descriptor, "wb") as written:
+                written.write(jpeg)
         click.echo(f"Wrote {output}: {found.width_px} x {found.height_px}, {found.local_time:%Y-%m-%d %H:%M:%S}.")
 
 
 @cli.command()
 @click.argument("query")
 @span_options
-@click.option("--limit", type=click.IntRange(min=1), default=20, help="At most so many, the best.")
+@click.option("--limit", type=LIMIT, default=20, help="At most so many, the best.")
 @json_option
 @click.pass_obj
 def words(memory: Path, query: str, since: str | None, until: str | None, limit: int, as_json: bool) -> None:

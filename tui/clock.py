@@ -9,6 +9,8 @@ from store.episodic import EpisodicStore
 from store.errors import UserError
 from store.records import Span, local_time
 
+FIRST_YEAR, LAST_YEAR = 1970, 9000  # what clocks and dates of this program can say
+
 
 def say_duration(seconds: float) -> str:
     """178.4 -> "2 min 58 s"."""
@@ -60,6 +62,13 @@ def zone_offset_s(store: EpisodicStore) -> int:
 def _read(text: str, latest: datetime) -> float:
     """UTC seconds."""
     try:
+        return _read_time(text, latest)
+    except OverflowError as error:
+        raise UserError(f"{text} is too far away.", "Write a time such as 2026-03-02T08:30.") from error
+
+
+def _read_time(text: str, latest: datetime) -> float:
+    try:
         return datetime.combine(latest, time.fromisoformat(text), latest.tzinfo).timestamp()
     except ValueError:
         pass
@@ -67,4 +76,7 @@ def _read(text: str, latest: datetime) -> float:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise UserError(f"{text!r} is not a time.", "Write it as 08:30 or 2026-03-02T08:30.") from error
-    return (moment if moment.tzinfo else moment.replace(tzinfo=latest.tzinfo)).timestamp()
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=latest.tzinfo)
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise OverflowError(text)
+    return moment.timestamp()

@@ -34,15 +34,31 @@ class Failure(click.ClickException):
 class Program(click.Group):
     """A group of commands whose every way to end is named here."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            raise _misused(error) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            raise _misused(error) from None
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except KeyboardInterrupt:
             raise click.exceptions.Exit(INTERRUPTED) from None
         except Exception as error:
             _fail(error, debug=bool(ctx.params.get("debug")))
+
+
+def _misused(error: click.UsageError) -> click.ClickException:
+    """Where nothing at all was asked, the help is the answer."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return error
+    command = error.ctx.command_path if error.ctx else "whereabouts"
+    return Failure(error.format_message(), f"Run: {command} --help", error.exit_code)
 
 
 def _fail(error: Exception, *, debug: bool) -> NoReturn:

@@ -13,7 +13,7 @@ import click
 
 from store.config import load_config
 from store.episodic import EpisodicStore
-from store.errors import MemoryDamaged, UserError
+from store.errors import DiskFull, MemoryDamaged, UserError
 from store.layout import UNCLAIMED
 from store.records import Span, local_time
 from store.spans import session_span
@@ -22,7 +22,7 @@ from store.upkeep.pins import moment_span, pins
 from store.upkeep.pins import pin as pin_span
 from store.upkeep.pins import unpin as unpin_span
 from tui.clock import asked_span, say_bytes, say_duration, zone_offset_s
-from tui.options import span_options
+from tui.options import KEYFRAME, span_options
 from tui.progress import done_of_total
 from tui.secrecy import open_memory
 
@@ -30,14 +30,16 @@ if TYPE_CHECKING:
     from store.upkeep.forgetting import Forgetting, Receipt
     from store.upkeep.retention import Step
 
+BEHIND_S = 0.001  # a span does not hold its end
+LONGEST_S = 100 * 365 * 86_400.0
 RUNGS = ("all keyframes", "one keyframe in ten", "the best of each moment", "words only", "nothing")
 
 
 @click.command()
 @click.option("--last", metavar="5m", help="The last so many seconds, minutes or hours.")
 @span_options
-@click.option("--moment", type=int, metavar="KEYFRAME", help="The half minute that a keyframe belongs to.")
-@click.option("--session", type=int, metavar="ID", help="A session as a whole.")
+@click.option("--moment", type=KEYFRAME, metavar="KEYFRAME", help="The half minute that a keyframe belongs to.")
+@click.option("--session", type=KEYFRAME, metavar="ID", help="A session as a whole.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def forget(
@@ -66,13 +68,17 @@ def forget(
         if not yes and not _confirmed("Destroy it for good?"):
             click.echo("Nothing was changed.")
             return
-        click.echo(_say_receipt(forget_spans(store, [span]), zone_offset_s(store)))
-        if (memory / UNCLAIMED).is_dir():
-            click.echo(f"What a repair laid into {memory / UNCLAIMED} is not reached: delete that folder.", err=True)
+        receipt = forget_spans(store, [span])
+        click.echo(_say_receipt(receipt, zone_offset_s(store)))
+    if (memory / UNCLAIMED).is_dir():
+        click.echo(f"What a repair laid into {memory / UNCLAIMED} is not reached: delete that folder.", err=True)
+    if receipt.unreached:
+        backups = ", ".join(receipt.unreached)
+        raise DiskFull(f"Not forgotten in {backups}.", "Run the same again when that disk is there.")
 
 
 @click.command()
-@click.argument("keyframe", type=int, required=False)
+@click.argument("keyframe", type=KEYFRAME, required=False)
 @click.pass_obj
 def pin(memory: Path, keyframe: int | None) -> None:
     """Keep the moment of a keyframe whatever retention says; without KEYFRAME, list what is kept so."""
@@ -86,7 +92,7 @@ def pin(memory: Path, keyframe: int | None) -> None:
 
 
 @click.command()
-@click.argument("keyframe", type=int)
+@click.argument("keyframe", type=KEYFRAME)
 @click.pass_obj
 def unpin(memory: Path, keyframe: int) -> None:
     """Let retention have the moment of a keyframe again."""
@@ -200,7 +206,7 @@ def _meant(
     if sum(way is not None for way in ways) != 1:
         raise UserError("Say what to forget, in one way.", "For example: whereabouts forget --last 5m")
     if last is not None:
-        return Span(time.time() - read_quantity(last, "s"), time.time())
+        return _last(store, read_quantity(last, "s"))
     if moment is not None:
         return moment_span(store.keyframe(moment).id)
     if session is not None:
@@ -211,11 +217,25 @@ def _meant(
     return span
 
 
+def _last(store: EpisodicStore, seconds: float) -> Span:
+    """By this machine's clock, and by that of a session which is being recorded, which may go otherwise."""
+    if not 0 < seconds <= LONGEST_S:
+        raise UserError(f"{seconds:g} seconds cannot be forgotten.", "For example: whereabouts forget --last 5m")
+    ends = [time.time(), *(session.heartbeat_at for session in store.sessions() if session.ended_at is None)]
+    return Span(min(ends) - seconds, max(ends) + BEHIND_S)
+
+
 def _span_of_session(store: EpisodicStore, session_id: int) -> Span:
-    known = {each.id: session_span(each) for each in store.sessions()}
+    """With its very last picture, sound and word, which may lie at its end: a span does not hold its end."""
+    known = {each.id: each for each in store.sessions()}
     if session_id not in known:
         raise UserError(f"There is no session {session_id}.", f"There are: {', '.join(map(str, known)) or 'none'}.")
-    return known[session_id]
+    session = known[session_id]
+    span = session_span(session)
+    ends = [span.ended_at, *([time.time()] if session.ended_at is None else [])]
+    for column, table in (("captured_at", "keyframes"), ("ended_at", "sounds"), ("ended_at", "transcripts")):
+        ends.append(store.database.value(f"SELECT max({column}) FROM {table} WHERE session_id = ?", (session_id,)) or 0)
+    return Span(span.started_at, max(ends) + BEHIND_S)
 
 
 def _confirmed(question: str) -> bool:
@@ -247,8 +267,6 @@ def _say_receipt(receipt: "Receipt", zone_s: int) -> str:
     ]
     lines += [f"Forgotten in the backup {each} as well." for each in receipt.reached]
     lines += [f"NOT forgotten in the backup {each}: {why}" for each, why in receipt.unreached.items()]
-    if receipt.unreached:
-        lines.append("Run the same again when that disk is there.")
     if not receipt.is_wiped:
         lines.append("The last unused places of memory.db are cleared when nobody records.")
     return "\n".join(lines)

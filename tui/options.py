@@ -14,6 +14,10 @@ from store.errors import UserError
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+LIMIT = click.IntRange(min=1, max=10**9)
+KEYFRAME = click.IntRange(min=-(2**62), max=2**62)  # what SQLite takes as an id
+
+
 def span_options(command: Command) -> Command:
     """--since and --until, which may also be called --from and --to."""
     until = click.option("--until", "--to", metavar="TIME", help="Only what was seen before it, such as 08:30.")

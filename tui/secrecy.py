@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from store.entry import require_place
 from store.episodic import EpisodicStore
 from store.errors import MemoryLocked, UserError
 from store.vault import Vault, is_encrypted
@@ -38,7 +39,7 @@ def open_memory(directory: Path, *, create: bool = True) -> EpisodicStore:
 @click.command()
 @click.pass_obj
 def unlock(memory: Path) -> None:
-    """Open a memory with its passphrase or its recovery key, until it is locked again or the machine stops."""
+    """Open a memory with its passphrase, until `lock` or until the machine stops, or with its recovery key."""
     _need_memory(memory)
     _unlock(memory)
     click.echo(f"{memory} is unlocked.")
@@ -95,15 +96,19 @@ def _ask(what: str, twice: bool = False) -> str:
     """From the terminal without showing it; else a line of what is piped in."""
     if sys.stdin.isatty():
         return str(click.prompt(what, hide_input=True, confirmation_prompt=twice, err=True))
-    line = sys.stdin.readline().rstrip("\n")
+    try:
+        line = sys.stdin.readline().rstrip("\r\n")
+        line.encode()
+    except UnicodeError as error:
+        raise UserError(f"{what}: what was given is no text.", "Give it in UTF-8.") from error
     if not line:
         raise UserError(f"{what}: nothing was given.", "Type it in a terminal, or give it on standard input.")
     return line
 
 
 def _need_memory(directory: Path) -> None:
-    if not is_encrypted(directory) and not (directory / "memory.db").exists():
-        EpisodicStore.open(directory, create=False)
+    """A memory whose keys.json is gone is no plain one."""
+    require_place(directory, create=is_encrypted(directory))
 
 
 def _vault(directory: Path) -> Vault:
