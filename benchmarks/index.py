@@ -28,7 +28,7 @@ from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
 from store.episodic import EpisodicStore  # noqa: E402
-from store.shards import DAY_IDS  # noqa: E402
+from store.recall.shards import DAY_IDS  # noqa: E402
 
 CHECKPOINT, LIMIT, QUERIES = "synthetic", 300, 300
 DAY_S, FIRST_DAY, MORNING, SECOND = 86_400, 20_000, 6 * 3600, 1_000_000

@@ -15,7 +15,7 @@ from store.database import Database
 from store.embedded import EmbeddedLedger
 from store.errors import DiskFull, MemoryDamaged, UserError
 from store.sealing import FileKeys
-from store.shards import DAY_IDS
+from store.recall.shards import DAY_IDS
 
 RECALL, COMPRESSED = 5, 3
 

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store import index, sealed
+from store.recall import index, sealed
 from store.database import Database
 from store.embedded import EmbeddedLedger
-from store.indexes import Indexes
+from store.recall.indexes import Indexes
 from store.records import Span
 from store.sealing import FileKeys
-from store.shards import DAY_IDS
+from store.recall.shards import DAY_IDS
 
 WIDTH, DAYS, ROWS_A_DAY, LIMIT = 16, 40, 100, 20
 FIRST_DAY = 20_000

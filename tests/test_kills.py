@@ -21,13 +21,13 @@ import json, os, random, select, shutil, signal, sys, time, zlib
 from itertools import count
 from pathlib import Path
 import numpy as np
-import store.sealed
+import store.recall.sealed
 from store.upkeep.backup import backup
 from store.episodic import EpisodicStore
 from store.upkeep.forgetting import forget
 from store.records import Heard, Span
 
-store.sealed.ALL_COMPARED = 300
+store.recall.sealed.ALL_COMPARED = 300
 home, kills, chance = Path(sys.argv[1]), int(sys.argv[2]), random.Random(500)
 memory, old = home / "memory", home / "old"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from store import sealed
+from store.recall import sealed
 from store.database import MIGRATIONS, Database
 from store.episodic import EpisodicStore
 from store.errors import MemoryBusy, MemoryDamaged, NothingRecorded

@@ -23,7 +23,7 @@ from store.errors import DiskFull, MemoryBusy, MemoryDamaged, NothingRecorded, U
 from store.layout import DATABASE, DRAFT, UPKEEP, drafts_of, files_of, strangers_in
 from store.lock import RecordingLock
 from store.records import Keyframe, Sound
-from store.shards import APPENDING, locked
+from store.recall.shards import APPENDING, locked
 from store.upkeep.copying import copy_database, copy_file, data_bytes, is_copy
 from store.vault import FILE as VAULT_FILE
 from store.vault import Vault

@@ -16,7 +16,7 @@ from store.errors import UserError
 from store.layout import DATABASE
 from store.packs import Packs
 from store.records import Keyframe, Sound
-from store.shards import DAY_IDS
+from store.recall.shards import DAY_IDS
 from store.spans import keyframe_id, session_span
 from store.upkeep.contents import TABLES, examined, packs_of, row_now
 from store.upkeep.rewriting import claims_of

@@ -18,7 +18,7 @@ from store.errors import NothingRecorded
 from store.form import HEADER_BYTES, EncryptedForm, PlainForm
 from store.layout import DATABASE, UNCLAIMED, UPKEEP, files_of
 from store.lock import RecordingLock
-from store.shards import APPENDING, locked
+from store.recall.shards import APPENDING, locked
 from store.spans import MICROSECONDS
 from store.upkeep.check import STRAY_EMBEDDINGS, check
 from store.upkeep.copying import copy_database

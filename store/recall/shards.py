@@ -22,7 +22,7 @@ import numpy as np
 from store.database import Database
 from store.disk import make_private_directory, open_private, sync_directory, writing
 from store.errors import MemoryDamaged
-from store.rows import READ_ROWS, RowFile, record
+from store.recall.rows import READ_ROWS, RowFile, record
 from store.sealing import BrokenSeal, FileKeys
 from store.spans import FIRST_ID, LAST_ID
 

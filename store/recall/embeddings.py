@@ -14,7 +14,7 @@ import numpy as np
 
 from store.errors import MemoryDamaged, UserError
 from store.sealing import BrokenSeal
-from store.shards import COLUMNS, DAY_IDS, Shard, Shards
+from store.recall.shards import COLUMNS, DAY_IDS, Shard, Shards
 from store.spans import FIRST_ID, LAST_ID
 
 

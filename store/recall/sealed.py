@@ -11,12 +11,12 @@ from itertools import groupby
 
 import numpy as np
 
-from store.embeddings import Replacement
+from store.recall.embeddings import Replacement
 from store.errors import MemoryDamaged
-from store.indexes import Index, Indexes
-from store.lists import Lists, place
-from store.quantiser import TRAINED_ROWS, Axes, coded, trained
-from store.shards import SEALING, Shard, Shards, locked
+from store.recall.indexes import Index, Indexes
+from store.recall.lists import Lists, place
+from store.recall.quantiser import TRAINED_ROWS, Axes, coded, trained
+from store.recall.shards import SEALING, Shard, Shards, locked
 
 ALL_COMPARED = 300_000  # rows: as long as there are no more, none is coded
 MAY_WAIT = 16_384  # rows that are compared with every query all the same

@@ -10,10 +10,10 @@ from typing import TypeVar
 
 from store.disk import replace_file
 from store.errors import MemoryDamaged
-from store.lists import Lists
-from store.quantiser import Axes
+from store.recall.lists import Lists
+from store.recall.quantiser import Axes
 from store.sealing import BrokenSeal
-from store.shards import Shards, file_name, new_number
+from store.recall.shards import Shards, file_name, new_number
 
 AXES, LISTS = "axes", "lists"
 INSERT = "INSERT INTO indexes VALUES (?, ?, ?, ?, ?, ?)"

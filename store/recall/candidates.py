@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from store.errors import MemoryDamaged
-from store.indexes import Index, Indexes
-from store.lists import ROW_BITS
-from store.quantiser import Axes
+from store.recall.indexes import Index, Indexes
+from store.recall.lists import ROW_BITS
+from store.recall.quantiser import Axes
 
 PROBED = 64  # lists, where all of their days are asked for
 

@@ -5,8 +5,8 @@ is another, or when a session that may still have grown since the last look touc
 session, and sessions are numbered in the order of their beginning. This file does not know what embeds.
 """
 
-from store.embeddings import Embeddings
-from store.shards import DAY_IDS, Shards
+from store.recall.embeddings import Embeddings
+from store.recall.shards import DAY_IDS, Shards
 from store.spans import keyframe_id
 
 NEWER = "SELECT id FROM keyframes WHERE id > ? ORDER BY id LIMIT ?"
