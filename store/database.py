@@ -2,8 +2,8 @@
 
 SQLite is the truth of a memory and a committed row is a promise: WAL, synchronous=FULL. With a key the whole file is
 encrypted (SQLCipher 4: AES-256 and an HMAC for every page); nothing of it is ever put into a temporary file. Before
-a migration the file is copied to memory.db.before-N. This file does not know what the rows mean (ledger.py does) nor
-what lies beside them.
+a migration the file is copied to memory.db.before-N. On a disk that is full or read-only it is opened for reading.
+This file does not know what the rows mean (ledger.py does) nor what lies beside them.
 """
 
 import os
@@ -18,7 +18,7 @@ import sqlcipher3
 from sqlcipher3 import dbapi2
 
 from store.disk import disk_full, open_private, sync_directory, writing
-from store.errors import MemoryBusy, MemoryDamaged, UserError
+from store.errors import DiskFull, MemoryBusy, MemoryDamaged, UserError
 from store.schema import MIGRATIONS
 
 # sqlite-utils looks for this name first: with it, it uses sqlcipher3's SQLite and catches sqlcipher3's exceptions.
@@ -29,6 +29,9 @@ import sqlite_utils  # noqa: E402
 BUSY_TIMEOUT_S = 30.0
 COPIED_PAGES = 2048  # at a time, so that others may write between
 CACHE_KIB = 512  # a recorder must not grow all day, and the kernel caches the file as well
+SETTINGS = f"""
+    PRAGMA foreign_keys = ON; PRAGMA cache_size = -{CACHE_KIB}; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON;
+"""
 
 # SQLite's primary result codes.
 BUSY, LOCKED, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB = 5, 6, 8, 10, 11, 13, 14, 26
@@ -48,26 +51,16 @@ class Database:
     ) -> None:
         """Open the file, made with 0600 where absent, and bring its schema up to date inside `while_changing()`.
 
-        `key`: 32 bytes, or None for a plain file. MemoryDamaged if it is no database, of another key, or of a newer
-        version, and then it is left untouched.
+        `key`: 32 bytes, or None for a plain file. Where it cannot be written it can be read, and whoever writes gets
+        DiskFull; so does who opens one of an older version there. MemoryDamaged if it is no database, of another key,
+        or of a newer version, and then it is left untouched.
         """
         self.path, self._key, self._while_changing = path, key, while_changing
         self._turn = threading.RLock()
-        with writing(path):
-            os.close(open_private(path, os.O_RDWR))
-        with self._speaking_plainly():
-            self._connection = self._connect(path)
-            try:
-                self._tables = sqlite_utils.Database(self._connection, execute_plugins=False)
-                self._refuse_newer()
-                self._connection.executescript(
-                    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-                    f"PRAGMA cache_size = -{CACHE_KIB}; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON;"
-                )
-                self._migrate()
-            except BaseException:
-                self._connection.close()
-                raise
+        try:
+            self._open_for_writing()
+        except DiskFull as unwritable:
+            self._open_for_reading(unwritable)
 
     def close(self) -> None:
         self._connection.close()
@@ -124,7 +117,7 @@ class Database:
         draft.unlink(missing_ok=True)
         with writing(path), self._speaking_plainly():
             os.close(open_private(draft, os.O_RDWR))
-            target = self._connect(draft)
+            target = self._connect(draft.absolute().as_uri())
             try:
                 target.execute("PRAGMA journal_mode = DELETE")
                 self._connection.backup(target, pages=COPIED_PAGES)
@@ -135,8 +128,41 @@ class Database:
             draft.rename(path)
             sync_directory(path.parent)
 
-    def _connect(self, path: Path) -> dbapi2.Connection:
-        connection = dbapi2.connect(str(path), timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    def _open_for_writing(self) -> None:
+        with writing(self.path):
+            os.close(open_private(self.path, os.O_RDWR))
+        with self._opening("mode=rwc"):
+            self._connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+            self._migrate()
+
+    def _open_for_reading(self, unwritable: DiskFull) -> None:
+        """Where SQLite cannot make the files it works with. It needs none where there is no log, or an empty one, and
+        it is told not to make any, but only then, as it would not read a log either."""
+        log = self.path.with_name(f"{self.path.name}-wal")
+        has_log = log.exists() and log.stat().st_size > 0
+        with self._opening("mode=ro&readonly_shm=1" if has_log else "mode=ro&immutable=1"):
+            if self.version < len(MIGRATIONS):
+                what = f"{unwritable.message} It is of version {self.version} and has to be brought up to date first."
+                raise DiskFull(what, "Make room on that disk or allow writing there.") from unwritable
+
+    @contextmanager
+    def _opening(self, how: str) -> Iterator[None]:
+        """Connect, and close again if what is done inside fails."""
+        with self._speaking_plainly():
+            self._connection = self._connect(f"{self.path.absolute().as_uri()}?{how}")
+            try:
+                self._tables = sqlite_utils.Database(self._connection, execute_plugins=False)
+                self._refuse_newer()
+                self._connection.executescript(SETTINGS)
+                yield
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def _connect(self, uri: str) -> dbapi2.Connection:
+        connection = dbapi2.connect(
+            uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+        )
         if self._key is not None:
             connection.execute("PRAGMA cipher_log_level = NONE")
             connection.execute(f"PRAGMA key = \"x'{self._key.hex()}'\"")

@@ -11,17 +11,17 @@ from pathlib import Path
 import numpy as np
 
 from store.database import Database
-from store.recall.embeddings import Embeddings, Replacement
 from store.errors import UserError
+from store.ledger import Ledger
+from store.recall.embeddings import Embeddings, Replacement
 from store.recall.index import RecallIndex
 from store.recall.indexes import Indexes
-from store.ledger import Ledger
-from store.records import Coverage, Keyframe, Span
 from store.recall.sealed import SealedDays
-from store.sealing import FileKeys
 from store.recall.shards import COMPRESSED, RECALL, Shards
-from store.spans import id_range, recorded, total_s, worn
 from store.recall.waiting import Waiting
+from store.records import Coverage, Keyframe, Span
+from store.sealing import FileKeys
+from store.spans import id_range, recorded, total_s, worn
 
 CHECKPOINT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 

@@ -59,6 +59,7 @@ class EpisodicStore(EmbeddedLedger):
     def open(cls, directory: Path, *, create: bool = True, encrypt: bool = True) -> Self:
         """Open a memory, or make one (folder 0700, files 0600); what a dead recorder left behind is mended.
 
+        On a disk that is full or read-only nothing is mended, and what was committed can be read.
         A new one is encrypted unless `encrypt` is False, as for homes that are only simulated. NothingRecorded: none
         is there and `create` is False. MemoryLocked: its key is not at hand. MemoryDamaged: it is of a newer version.
         """

@@ -17,7 +17,7 @@ from pathlib import Path
 DATABASE, UPKEEP, DRAFT = "memory.db", "upkeep.lock", ".draft"
 UNCLAIMED = "unclaimed"  # where a repair puts packs of which nobody knows what they hold
 PACK_FOLDERS = ("packs", "small", "sounds")
-OWN = re.compile(rf"(?:(?:{'|'.join(PACK_FOLDERS)})|embeddings/[^/]+)/\d{{6,}}\.[a-z0-9]+")
+OWN = re.compile(rf"(?:{'|'.join(PACK_FOLDERS)})/\d{{6,}}\.pack|embeddings/[^/]+/\d{{6,}}\.[a-z0-9]+")
 AT_THE_TOP = re.compile(
     rf"memory\.db.*|keys\.json.*|{'|'.join(PACK_FOLDERS)}|embeddings|{UNCLAIMED}|[a-z]+\.lock|recorder\.sock"
 )

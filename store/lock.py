@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from store.disk import open_private, writing
-from store.errors import MemoryBusy
+from store.errors import DiskFull, MemoryBusy
 
 RETRY_EVERY_S = 0.02
 RECORDING = "recording.lock"
@@ -50,6 +50,8 @@ class RecordingLock:
                 return False
         except MemoryBusy:
             return True
+        except DiskFull:  # nor can anyone record here
+            return False
 
     def holder(self) -> int | None:
         """The process that holds the lock now; None where none does. 0 where it has not said who it is."""

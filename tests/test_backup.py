@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from store.episodic import EpisodicStore
-from store.errors import DiskFull, MemoryBusy, NothingRecorded, UserError
+from store.errors import DiskFull, MemoryBusy, MemoryDamaged, NothingRecorded, UserError
 from store.layout import DATABASE
 from store.lock import RecordingLock
 from store.records import Reduction
@@ -370,3 +370,31 @@ def test_what_was_derived_goes_along_and_is_not_made_again(store: EpisodicStore,
         assert copy.indexed_ids("nano") == ids[1:]
         assert copy.recall("nano", np.eye(len(ids))[2], 1) == [(ids[2], 1.0)]
         assert check(copy).clean and not check(copy).orphans
+
+
+@pytest.mark.parametrize("lost", ["the pack", "its end", "the folder"])
+def test_a_memory_that_lost_pictures_does_not_take_them_from_its_backup(
+    store: EpisodicStore, tmp_path: Path, lost: str
+):
+    backup(store, tmp_path / "backup")
+    before = contents(tmp_path / "backup")
+    pack = store.packs.path(1)
+    if lost == "the pack":
+        pack.unlink()
+    elif lost == "its end":
+        os.truncate(pack, pack.stat().st_size // 2)
+    else:
+        shutil.rmtree(store.packs.directory)
+    with pytest.raises(MemoryDamaged, match="has lost pictures") as refused:
+        backup(store, tmp_path / "backup")
+    assert "check --repair" in refused.value.hint and contents(tmp_path / "backup") == before
+
+
+@pytest.mark.parametrize("name", ["sounds/20240101.mp3", "small/000123.jpg", "packs/000001.pack", "photo.jpg"])
+def test_a_folder_with_somebodys_files_is_refused_and_left_alone(store: EpisodicStore, tmp_path: Path, name: str):
+    path = tmp_path / "usb" / name
+    path.parent.mkdir(parents=True)
+    path.write_text("somebody's")
+    with pytest.raises(UserError, match="holds something else"):
+        backup(store, tmp_path / "usb")
+    assert path.read_text() == "somebody's"

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from store.database import Database
 from store.embedded import EmbeddedLedger
 from store.errors import DiskFull, MemoryDamaged, UserError
-from store.sealing import FileKeys
 from store.recall.shards import DAY_IDS
+from store.sealing import FileKeys
 
 RECALL, COMPRESSED = 5, 3
 

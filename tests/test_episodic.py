@@ -7,7 +7,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from store.episodic import EpisodicStore
-from store.errors import MemoryBusy, MemoryDamaged, NothingRecorded, UserError
+from store.errors import DiskFull, MemoryBusy, MemoryDamaged, NothingRecorded, UserError
 from store.records import Hold, Span
+from store.upkeep.check import check
+from tests.small_disk import fill, make_read_only, small_disk
 
 START = 1_700_000_000.0
 
@@ -121,6 +123,31 @@ def test_a_memory_on_a_disk_that_is_not_there_is_not_begun_anew(tmp_path: Path):
         with pytest.raises(MemoryDamaged, match="is gone"):
             vanishing.add_keyframe(session.id, START, 0, b"jpeg", 64, 48, 1.0)
     assert not (tmp_path / "memory").exists()
+
+
+@pytest.mark.parametrize("spoil", [fill, make_read_only])
+@pytest.mark.parametrize("was_closed", [True, False], ids=["closed", "killed"])
+def test_all_can_be_looked_at_where_nothing_can_be_written(
+    store: EpisodicStore, tmp_path: Path, spoil: Callable[[Path], None], was_closed: bool
+):
+    embed(store, ids := record(store, [0, 1]))
+    session = store.begin_session("camera", START + 2, 3600, 2.0)
+    ids.append(add(store, session.id, 3))
+    if was_closed:
+        store.close()
+    with small_disk(tmp_path / "disk") as disk:
+        shutil.copytree(store.directory, disk / "memory")
+        spoil(disk)
+        with EpisodicStore.open(disk / "memory", create=False) as there:
+            assert [there.jpeg(each) for each in there.keyframes()] == [b"picture 0", b"picture 1", b"picture 3"]
+            assert sum(moment.keyframes for moment in there.moments()) == 3
+            assert [keyframe_id for keyframe_id, _ in there.recall("nano", np.arange(8), 1)] == [ids[1]]
+            assert there.sessions()[1].ended_at is None  # to be mended where there is room
+            assert check(there).clean
+            with pytest.raises(DiskFull):
+                there.add_turn(START, "where?", "there", True, 0.5, "nano", ids)
+            with pytest.raises(DiskFull):
+                there.add_keyframe(session.id, START + 4, 3600, bytes(5000), 640, 480, 0.5)
 
 
 def test_a_memory_is_not_changed_under_a_recorder_of_an_older_version(tmp_path: Path):

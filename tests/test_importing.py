@@ -255,6 +255,47 @@ def test_an_export_that_is_not_what_was_written_is_refused_by_name_and_leaves_no
     assert_empty(store)
 
 
+IMPOSSIBLE = [
+    ("sessions", {"zone_offset_s": 1e9}, "zone"),
+    ("sessions", {"zone_offset_s": -86_400}, "zone"),
+    ("sessions", {"started_at": -1e18}, "started_at"),
+    ("sessions", {"ended_at": 1e300}, "ended_at"),
+    ("sessions", {"ended_at": None}, "TypeError"),
+    ("sessions", {"heartbeat_at": float("nan")}, "heartbeat_at"),
+    ("keyframes", {"captured_at": float("inf")}, "captured_at"),
+    ("keyframes", {"captured_at": -5e12}, "captured_at"),
+    ("keyframes", {"captured_at": START + 90}, "another time"),
+    ("keyframes", {"captured_at": START - 90}, "another time"),
+    ("keyframes", {"width_px": 0}, "pixels"),
+    ("keyframes", {"height_px": -24}, "pixels"),
+    ("sounds", {"started_at": START - 90}, "another time"),
+    ("gaps", {"started_at": START + 31}, "ends before it begins"),
+    ("pins", {"ended_at": START}, "ends before it begins"),
+    ("turns", {"asked_at": float("-inf")}, "asked_at"),
+    ("turns", {"keyframe_ids": "abc"}, "keyframe ids"),
+    ("turns", {"keyframe_ids": [1.5]}, "keyframe ids"),
+    ("turns", {"keyframe_ids": [10**30]}, "keyframe ids"),
+]
+
+
+@pytest.mark.parametrize(("table", "values", "told"), IMPOSSIBLE)
+def test_a_row_that_no_memory_can_have_is_refused_by_its_line(
+    table: str, values: dict[str, Any], told: str, folder: Path, store: EpisodicStore
+) -> None:
+    change_row(folder, table, 0, **values)
+    with pytest.raises(UserError, match=rf"Line 1 of .*{table}\.jsonl cannot .*{told}"):
+        import_export(folder, store)
+    assert_empty(store)
+
+
+def test_a_line_that_is_nested_without_end_is_refused(folder: Path, store: EpisodicStore) -> None:
+    (folder / "gaps.jsonl").write_text("[" * 200_000)
+    seal(folder)
+    with pytest.raises(UserError, match=r"Line 1 of .*gaps\.jsonl cannot .*RecursionError"):
+        import_export(folder, store)
+    assert_empty(store)
+
+
 @pytest.mark.parametrize("size_bytes", [700, 5000, 200_000])
 def test_a_full_disk_leaves_the_memory_empty_and_a_second_try_succeeds(
     folder: Path, store: EpisodicStore, size_bytes: int

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store.recall import index, sealed
 from store.database import Database
 from store.embedded import EmbeddedLedger
+from store.recall import index, sealed
 from store.recall.indexes import Indexes
+from store.recall.shards import DAY_IDS
 from store.records import Span
 from store.sealing import FileKeys
-from store.recall.shards import DAY_IDS
 
 WIDTH, DAYS, ROWS_A_DAY, LIMIT = 16, 40, 100, 20
 FIRST_DAY = 20_000
@@ -283,6 +283,18 @@ def test_a_damaged_day_is_left_out_of_its_index_and_dropped_from_it(life: Life):
     assert life.sealed_rows() == len(life.rows) - ROWS_A_DAY
 
 
+@pytest.mark.parametrize("day", [0, DAYS - 1], ids=["of a month that is over", "of the newest month"])
+def test_a_day_that_nobody_can_read_does_not_keep_sealing_from_coming_to_an_end(life: Life, day: int):
+    (shard,) = life.ledger.database.rows("SELECT id FROM shards WHERE day = ?", (FIRST_DAY + day,))
+    (life.folder / "embeddings" / "nano" / f"{shard['id']:06d}.recall").unlink()
+    passes = [life.ledger.seal("nano") for _ in range(3)]
+    assert passes[0] > 0
+    assert passes[1:] == [0, 0]
+    assert life.sealed_rows() == len(life.rows) - ROWS_A_DAY
+    life.ledger.drop_shard(shard["id"])
+    assert life.is_whole()
+
+
 def test_an_index_of_other_rows_than_its_days_is_named(life: Life):
     life.ledger.seal("nano")
     life.ledger.database.execute("UPDATE shards SET rows = rows - 1 WHERE day = ?", (FIRST_DAY + 2,))
@@ -316,6 +328,33 @@ def test_only_one_process_seals_and_others_add_and_search_meanwhile(life: Life, 
 
     monkeypatch.setattr(sealed.SealedDays, "_coded", with_company)
     life.ledger.seal("nano")
-    assert life.sealed_rows() == len(life.rows) - ROWS_A_DAY, "but the row that came and the day that was written anew"
     assert life.is_whole()
     assert life.recalled() > 0.95
+    assert life.ledger.seal("nano") > 0, "the month of the day that was written anew gave way"
+    assert life.sealed_rows() == len(life.rows)
+    assert life.is_whole()
+
+
+def test_a_month_that_is_joined_gives_way_to_a_removal(life: Life, monkeypatch: pytest.MonkeyPatch):
+    for files in (1, 2):
+        life.ledger.seal("nano")
+        day, first = FIRST_DAY + 2, min(life.rows)
+        life.embed([day * DAY_IDS + files * 1000 + i for i in range(60)], random_rows(60, seed=files))
+    other, code = opened(life.folder), sealed.SealedDays._coded
+
+    def with_company(days: sealed.SealedDays, *arguments: Any) -> Any:
+        if first in life.rows:
+            other.remove_embeddings([first])
+            del life.rows[first]
+        return code(days, *arguments)
+
+    monkeypatch.setattr(sealed.SealedDays, "_coded", with_company)
+    assert life.ledger.seal("nano") == 0
+    for _ in range(2):
+        assert life.is_whole()
+        assert life.recalled() > 0.95
+        found = [each for each, _ in life.ledger.recall("nano", random_rows(1, seed=1)[0], 2 * len(life.rows))]
+        assert len(found) == len(set(found)), "nothing twice"
+        assert first not in found
+        life.ledger.seal("nano")
+    assert life.sealed_rows() == len(life.rows)

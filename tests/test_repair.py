@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from store.recall import sealed
 from store.database import MIGRATIONS, Database
 from store.episodic import EpisodicStore
 from store.errors import MemoryBusy, MemoryDamaged, NothingRecorded
 from store.form import HEADER_BYTES
 from store.packs import Packs
+from store.recall import sealed
 from store.records import Reduction
 from store.upkeep.backup import backup
 from store.upkeep.check import Report, check

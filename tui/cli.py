@@ -20,7 +20,7 @@ from store.config import Config, load_config, memory_directory
 from store.disk import open_private, writing
 from store.episodic import EpisodicStore
 from store.errors import CheckpointError, UserError
-from tui import keeping, report
+from tui import forgetting, keeping, report
 from tui.clock import asked_span, zone_offset_s
 from tui.daemon import config, service
 from tui.evidence import print_answer, print_evidence, say_quoted, screen
@@ -220,6 +220,7 @@ def status(memory: Path, as_json: bool) -> None:
 
 for command in (
     *(record, import_films, cameras, pause, private, resume, service, config),
+    *forgetting.COMMANDS,
     *keeping.COMMANDS,
     *(unlock, lock, passwd, key),
     *(train, questions, evaluate),

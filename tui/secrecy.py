@@ -63,13 +63,17 @@ def lock(memory: Path) -> None:
 @click.pass_obj
 def passwd(memory: Path, remove: bool) -> None:
     """Protect the memory with a passphrase, or with another one."""
-    open_memory(memory, create=False).close()
-    vault = _vault(memory)
-    if remove:
-        click.echo(f"The key is now in {vault.without_passphrase().place}.")
-        return
-    vault.with_passphrase(_ask("New passphrase", twice=True))
-    click.echo("The passphrase is set. Nobody can find it out for you; the recovery key opens the memory as well.")
+    from store.upkeep.backup import renew_keys
+
+    with open_memory(memory, create=False) as store:
+        vault = _vault(memory)
+        if remove:
+            click.echo(f"The key is now in {vault.without_passphrase().place}.")
+        else:
+            vault.with_passphrase(_ask("New passphrase", twice=True))
+            click.echo("The passphrase is set. Nobody can find it out for you, but the recovery key opens as well.")
+        for directory in renew_keys(store):
+            click.echo(f"The backup in {directory} still opens as before; renew it when it is there.", err=True)
 
 
 @click.command()

@@ -131,7 +131,7 @@ def manifest_of(directory: Path) -> tuple[Exported, str]:
             )
         exported = Exported(**{field.name: int(manifest[field.name]) for field in fields(Exported)})
         return exported, str(manifest["checksums_sha256"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{directory / MANIFEST} is not that of an export: {error!r}.", EXPORT_AGAIN) from error
 
 

@@ -7,6 +7,7 @@ whole export afterwards, or nothing. This file does not know how the folder was 
 import json
 import os
 from dataclasses import fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,17 @@ from store.packs import Packs
 from store.plain.exif import without_time
 from store.plain.folder import EXPORT_AGAIN, Exported, Progress, manifest_of, own_path, path_inside, verified
 from store.records import Gap, Keyframe, Session, Sound, Transcript, Turn
+from store.spans import MICROSECONDS, keyframe_id
 
 # In this order a session is there before what belongs to it. Moments are left out: they follow from the keyframes.
 TABLES = ("sessions", "keyframes", "sounds", "gaps", "transcripts", "turns", "pins")
 RECORDS = {"sessions": Session, "gaps": Gap, "transcripts": Transcript, "turns": Turn}
 COLUMNS = {table: tuple(field.name for field in fields(record)) for table, record in RECORDS.items()}
 COLUMNS["pins"] = ("id", "started_at", "ended_at", "made_at")
+NAMED_AFTER = {"keyframes": "captured_at", "sounds": "started_at"}  # the time that an id is made of
+LAST_AT = datetime(9000, 1, 1, tzinfo=UTC).timestamp()  # every zone has a calendar for what lies between 0 and this
+DAY_S = 86_400
+REFUSED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, dbapi2.Error)
 Row = dict[str, Any]
 
 
@@ -63,7 +69,7 @@ class _Import:
                 for number, line in enumerate(lines, 1):
                     try:
                         self._keep(table, json.loads(line))
-                    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, dbapi2.Error) as error:
+                    except REFUSED as error:
                         where = f"Line {number} of {self._directory / table}.jsonl"
                         raise UserError(f"{where} cannot be taken back: {error!r}.", EXPORT_AGAIN) from error
 
@@ -72,6 +78,7 @@ class _Import:
         self._progress(self._done, self._total)
 
     def _keep(self, table: str, row: Row) -> None:
+        _require_possible(table, row)
         if table == "keyframes":
             self._keep_keyframe(row)
         elif table == "sounds":
@@ -109,6 +116,28 @@ class _Import:
     def _insert(self, table: str, row: Row) -> None:
         marks = ", ".join("?" * len(row))
         self._store.database.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", tuple(row.values()))
+
+
+def _require_possible(table: str, row: Row) -> None:
+    """ValueError for a row that no memory can have, and that whoever reads it later would stumble over."""
+    for name in row:
+        if name.endswith("_at") and not 0 <= row[name] < LAST_AT:
+            raise ValueError(f"{name} {row[name]} is no time")
+    if not abs(row.get("zone_offset_s", 0)) < DAY_S:
+        raise ValueError(f"no zone is {row['zone_offset_s']} s from UTC")
+    if "ended_at" in row and row["ended_at"] < row["started_at"]:
+        raise ValueError("it ends before it begins")
+    if table in NAMED_AFTER and not 0 <= row["id"] - keyframe_id(row[NAMED_AFTER[table]]) <= MICROSECONDS:
+        raise ValueError(f"{row['id']} is the id of another time")
+    if table == "keyframes" and min(row["width_px"], row["height_px"]) < 1:
+        raise ValueError(f"no picture has {row['width_px']} x {row['height_px']} pixels")
+    if table == "turns" and not _are_ids(row["keyframe_ids"]):
+        raise ValueError(f"{row['keyframe_ids']!r} are no keyframe ids")
+
+
+def _are_ids(found: object) -> bool:
+    last_id = keyframe_id(LAST_AT)
+    return isinstance(found, list) and all(isinstance(each, int) and 0 <= each <= last_id for each in found)
 
 
 def _all_packs(store: EpisodicStore) -> tuple[Packs, ...]:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from store.errors import MemoryDamaged, UserError
-from store.sealing import BrokenSeal
 from store.recall.shards import COLUMNS, DAY_IDS, Shard, Shards
+from store.sealing import BrokenSeal
 from store.spans import FIRST_ID, LAST_ID
 
 

@@ -15,10 +15,10 @@ import numpy as np
 from store.recall.candidates import Candidates
 from store.recall.indexes import Indexes
 from store.recall.lists import by_day, place
-from store.records import Span
 from store.recall.rows import READ_ROWS
 from store.recall.sealed import ALL_COMPARED
 from store.recall.shards import DAY_IDS, Shard, Shards
+from store.records import Span
 from store.spans import id_range
 
 EXACT_DAYS, EXACT_ROWS = 7, 400_000  # a span of no more is compared row by row

@@ -12,8 +12,8 @@ from store.disk import replace_file
 from store.errors import MemoryDamaged
 from store.recall.lists import Lists
 from store.recall.quantiser import Axes
-from store.sealing import BrokenSeal
 from store.recall.shards import Shards, file_name, new_number
+from store.sealing import BrokenSeal
 
 AXES, LISTS = "axes", "lists"
 INSERT = "INSERT INTO indexes VALUES (?, ?, ?, ?, ?, ?)"

@@ -59,10 +59,6 @@ class Lists:
         ends = np.flatnonzero(np.diff(days, append=-1))
         return dict(zip(days[ends].tolist(), ((last[ends] & ROW_MASK) + 1).tolist(), strict=True))
 
-    def of_days(self, days: Sequence[int]) -> Self:
-        """Only the rows of some days."""
-        return self._only(np.isin(self.places >> ROW_BITS, days))
-
     def renumbered(self, day: int, kept: np.ndarray) -> Self:
         """Without the rows of a day that were not kept; those that were, ascending (m,), are now numbered from 0."""
         of_day, rows = self.places >> ROW_BITS == day, self.places & ROW_MASK

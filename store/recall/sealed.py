@@ -11,8 +11,8 @@ from itertools import groupby
 
 import numpy as np
 
-from store.recall.embeddings import Replacement
 from store.errors import MemoryDamaged
+from store.recall.embeddings import Replacement
 from store.recall.indexes import Index, Indexes
 from store.recall.lists import Lists, place
 from store.recall.quantiser import TRAINED_ROWS, Axes, coded, trained
@@ -29,16 +29,16 @@ class SealedDays:
 
     def __init__(self, shards: Shards, indexes: Indexes) -> None:
         self._shards, self._indexes, self._database = shards, indexes, shards.database
+        self._in_vain: set[tuple[Shard, ...]] = set()  # days of which no more can be read than is coded
 
     def seal(self) -> int:
         """Code what has waited long enough; returns how many days were. 0 at once while another process does it."""
+        days = 0
         with locked(self._shards.directory / SEALING, wait=False) as is_mine:
-            batches = list(self._due()) if is_mine else []
-            for shards in batches:
-                index, axes = self._axes()
-                if lists := self._coded(axes, shards):
-                    self._keep(index, shards, lists)
-        return sum(map(len, batches))
+            for shards in list(self._due()) if is_mine else []:
+                if tuple(shards) not in self._in_vain:
+                    days += self._seal(shards)
+        return days
 
     def rewrite(self, replacements: Sequence[Replacement]) -> list[tuple[Index, Index | None]]:
         """While held: the lists that have rows of replaced shards, and what was written in their place, if anything."""
@@ -82,6 +82,16 @@ class SealedDays:
             elif len(set(files)) > 1 or sum(shard.rows for shard in days) > sum(coded[each] for each in set(files)):
                 yield days
 
+    def _seal(self, shards: Sequence[Shard]) -> int:
+        """Code some days into one file; returns how many days, 0 if that gained nothing."""
+        index, axes = self._axes()
+        before = [old for old in self._indexes.lists() if old.id in {shard.sealed_in for shard in shards}]
+        lists = self._coded(axes, shards)
+        if lists is None or (len(before) < 2 and len(lists) <= sum(old.rows for old in before)):
+            self._in_vain.add(tuple(shards))
+            return 0
+        return len(shards) if self._keep(index, shards, lists, before) else 0
+
     def _axes(self) -> tuple[Index, Axes]:
         """Those along which rows are coded now, trained where none fit. What older ones have coded stays as it is."""
         shards = self._shards.of_ids()
@@ -122,21 +132,20 @@ class SealedDays:
                 parts.append((lists, place(shard.day, rows), codes))
         return Lists.of(quantiser, parts)
 
-    def _keep(self, axes: Index, shards: Sequence[Shard], lists: Lists) -> None:
-        """Let the lists of some days take the place of what had them before; days that went meanwhile are left out."""
+    def _keep(self, axes: Index, shards: Sequence[Shard], lists: Lists, before: Sequence[Index]) -> bool:
+        """Let the lists of some days take the place of what had them before; not if others changed them meanwhile."""
         with self._shards.held():
-            now = {shard.id for shard in self._shards.of_ids()}
-            there = [shard for shard in shards if shard.id in now]
-            if not there:
-                return
-            new = self._indexes.write_lists(month_of(shards[0]), axes.id, lists.of_days([each.day for each in there]))
-            before = {shard.sealed_in for shard in shards}
+            now = {(shard.id, shard.sealed_in) for shard in self._shards.of_ids()}
+            if not now.issuperset((shard.id, shard.sealed_in) for shard in shards):
+                return False
+            new = self._indexes.write_lists(month_of(shards[0]), axes.id, lists)
             with self._database.transaction():
                 self._indexes.name(new)
-                for shard in there:
+                for shard in shards:
                     self._database.execute("UPDATE shards SET sealed_in = ? WHERE id = ?", (new.id, shard.id))
-                self._indexes.replace((old, None) for old in self._indexes.lists() if old.id in before)
+                self._indexes.replace((old, None) for old in before)
             self._shards.sweep()
+        return True
 
     def _is_of_its_days(self, index: Index) -> bool:
         lists = self._indexes.read_lists(index.id)

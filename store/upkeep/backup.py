@@ -18,13 +18,15 @@ from pathlib import Path
 
 from store.database import Database
 from store.disk import make_private_directory, replace_file, sync_directory, writing
+from store.entry import require_place
 from store.episodic import EpisodicStore
 from store.errors import DiskFull, MemoryBusy, MemoryDamaged, NothingRecorded, UserError
-from store.layout import DATABASE, DRAFT, UPKEEP, drafts_of, files_of, strangers_in
+from store.layout import DATABASE, DRAFT, PACK_FOLDERS, UPKEEP, drafts_of, files_of, strangers_in
 from store.lock import RecordingLock
-from store.records import Keyframe, Sound
 from store.recall.shards import APPENDING, locked
+from store.records import Keyframe, Sound
 from store.upkeep.copying import copy_database, copy_file, data_bytes, is_copy
+from store.upkeep.rewriting import claims_of
 from store.vault import FILE as VAULT_FILE
 from store.vault import Vault
 
@@ -32,6 +34,7 @@ NEW_DATABASE = "memory.db.new"
 UPKEEP_WAIT_S = 120.0
 SAMPLE = 64  # pictures, and as many sounds, that are read from a finished backup
 NEXT_ROW = "SELECT * FROM {table} WHERE id >= ? ORDER BY id LIMIT 1"
+CLAIMED = "SELECT 1 FROM {table} WHERE {where} AND pack = ? AND offset_bytes + length_bytes > ? LIMIT 1"
 FIRST_SESSION = "SELECT source || ' ' || started_at FROM sessions ORDER BY id LIMIT 1"
 
 Progress = Callable[[int, int], None]
@@ -90,6 +93,32 @@ def restore(directory: Path, target: Path, progress: Progress = silent) -> Copie
     return copied
 
 
+def open_backup(store: EpisodicStore, directory: Path) -> EpisodicStore:
+    """A backup of a memory with the memory's own key, whoever keeps it there. NothingRecorded: there is none."""
+    keys = _content(directory / VAULT_FILE)
+    if store.vault is None or keys is None or json.loads(keys)["memory"] != store.vault.memory_id:
+        return EpisodicStore.open(directory, create=False)
+    require_place(directory, create=False)
+    return EpisodicStore(directory, replace(store.vault, directory=directory))
+
+
+def renew_keys(store: EpisodicStore) -> dict[str, str]:
+    """Let the backups of a memory have its keys.json, whose passphrase is new; which could not, and why."""
+    keys, missed = _content(store.directory / VAULT_FILE), {}
+    for row in store.database.rows("SELECT directory FROM backups ORDER BY directory"):
+        directory = Path(row["directory"])
+        try:
+            there = _content(directory / VAULT_FILE)
+            if keys is None or there is None or not _is_same_memory(store, directory):
+                raise UserError(f"There is no backup in {directory}.", "Is its disk mounted?")
+            if there != keys:
+                with writing(directory):
+                    replace_file(directory / VAULT_FILE, keys)
+        except (UserError, OSError, ValueError) as error:
+            missed[row["directory"]] = str(error)
+    return missed
+
+
 class _Mirror:
     """One folder being made the same as a memory's."""
 
@@ -101,13 +130,14 @@ class _Mirror:
     def make(self, progress: Progress) -> Copied:
         with writing(self._directory):
             make_private_directory(self._directory)
-        with RecordingLock(self._directory / "recording.lock").held():
+        with RecordingLock(self._directory / "recording.lock").held(UPKEEP_WAIT_S):
             self._require_room()
             self._draft(progress)
             with self._held_still():
                 copy_database(self._store.database, self._directory / NEW_DATABASE)
                 wanted = self._draft(progress)
                 keys = _content(self._source / VAULT_FILE)
+            self._refuse_loss()
             with writing(self._directory):
                 self._put_in_place(keys)
                 removed = self._remove_all_but(wanted)
@@ -120,10 +150,25 @@ class _Mirror:
     def _held_still(self) -> Iterator[None]:
         """Nobody erases, rewrites or seals anything; recording goes on."""
         with ExitStack() as holds:
-            holds.enter_context(RecordingLock(self._source / UPKEEP).held(UPKEEP_WAIT_S))
-            for checkpoint in self._store.checkpoints():
-                holds.enter_context(locked(self._source / "embeddings" / checkpoint / APPENDING))
+            with suppress(DiskFull), writing(self._source):  # a disk that is read-only holds still by itself
+                holds.enter_context(RecordingLock(self._source / UPKEEP).held(UPKEEP_WAIT_S))
+                for checkpoint in self._store.checkpoints():
+                    holds.enter_context(locked(self._source / "embeddings" / checkpoint / APPENDING))
             yield
+
+    def _refuse_loss(self) -> None:
+        """A pack that the memory has lost, or lost the end of, may be all that is left of what its rows point at."""
+        for name in files_of(self._directory):
+            folder, _, file = name.partition("/")
+            if folder not in PACK_FOLDERS:
+                continue
+            source, claims = self._source / name, claims_of(self._store)[folder]
+            left_bytes = source.stat().st_size if source.exists() else 0
+            if left_bytes < (self._directory / name).stat().st_size and self._store.database.value(
+                CLAIMED.format(table=claims.table, where=claims.where), (int(file.split(".")[0]), left_bytes)
+            ):
+                what = f"{source} has lost pictures or sounds that its copy in {self._directory} still has."
+                raise MemoryDamaged(what, "Take them back from there first: whereabouts check --repair")
 
     def _require_room(self) -> None:
         """Drafts lie beside what they will replace."""
@@ -197,6 +242,8 @@ def _refuse_others(store: EpisodicStore, directory: Path) -> None:
     if not directory.exists():
         return
     strangers = strangers_in(directory)
+    if not any((directory / name).exists() for name in (DATABASE, NEW_DATABASE, VAULT_FILE)):  # it is no backup yet
+        strangers += [str(path.relative_to(directory)) for path in directory.rglob("*") if not _is_left_over(path)]
     if strangers:
         raise UserError(f"{directory} holds something else: {strangers[0]}.", "Name a new folder, such as one in it.")
     if not _is_same_memory(store, directory):
@@ -219,8 +266,12 @@ def _is_same_memory(store: EpisodicStore, directory: Path) -> bool:
 
 def _is_begun(target: Path) -> bool:
     """Is there nothing but what an interrupted restore leaves?"""
-    files = [path for path in target.rglob("*") if not path.is_dir()]
-    return all(path.suffix in (DRAFT, ".lock") or path.name.startswith(NEW_DATABASE) for path in files)
+    return all(_is_left_over(path) or path.name == VAULT_FILE for path in target.rglob("*"))
+
+
+def _is_left_over(path: Path) -> bool:
+    """A folder, or what an interrupted copy leaves."""
+    return path.is_dir() or path.suffix in (DRAFT, ".lock") or path.name.startswith(NEW_DATABASE)
 
 
 def _close_log(path: Path, store: EpisodicStore) -> None:

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from store.episodic import EpisodicStore
-from store.errors import UserError
+from store.errors import DiskFull, UserError
 from store.layout import DATABASE, UPKEEP, drafts_of, files_of
 from store.lock import RecordingLock
 from store.records import Session, Span
 from store.spans import id_range, merged, recorded, session_span, total_s
 from store.transcripts import FORGOTTEN
+from store.upkeep.backup import open_backup
 from store.upkeep.removal import (
     OVERLAPPING,
     cover,
@@ -138,22 +139,38 @@ def forget(store: EpisodicStore, spans: Iterable[Span], progress: Progress = sil
     What was forgotten before is forgotten in the backups once more: those that were away then may be here now.
     MemoryBusy: a backup is being made. DiskFull: nothing of it is found any more, and its bytes go once there is room.
     """
+    parts = merged(spans)
+    files: list[str] = []
+    full: DiskFull | None = None
     with RecordingLock(store.directory / UPKEEP).held(UPKEEP_WAIT_S):
         keys = _keys(store)
-        destroyed = _remove(store, merged(spans))
-        files = rewrite(store, progress)
+        destroyed = _remove(store, parts)
+        try:
+            files = rewrite(store, progress)
+        except DiskFull as error:  # the backups are on other disks
+            full = error
         destroyed_keys = keys - _keys(store)
         is_wiped = store.database.value("SELECT 1 FROM rewrites LIMIT 1") is None
     reached, unreached = [], {}
-    forgotten = merged(Span(gap.started_at, gap.ended_at) for gap in store.gaps() if gap.reason == FORGOTTEN)
+    forgotten = merged([*parts, *_forgotten(store)])
     for row in store.database.rows("SELECT directory FROM backups ORDER BY directory"):
         progress(row["directory"])
         try:
-            _forget_in_backup(Path(row["directory"]), forgotten)
+            _forget_in_backup(store, Path(row["directory"]), forgotten)
             reached.append(row["directory"])
         except (UserError, OSError) as error:
             unreached[row["directory"]] = str(error)
+    if full:
+        raise full
     return Receipt(destroyed, tuple(files), len(destroyed_keys), tuple(reached), unreached, is_wiped, at=time.time())
+
+
+def _forgotten(store: EpisodicStore) -> list[Span]:
+    """All that was ever forgotten; where a session ends, with the last picture in it, which a span does not hold."""
+    ends = {session.id: session_span(session).ended_at for session in store.sessions()}
+    gaps = [gap for gap in store.gaps() if gap.reason == FORGOTTEN]
+    behind = [0.001 if gap.ended_at >= ends[gap.session_id] else 0.0 for gap in gaps]
+    return [Span(gap.started_at, gap.ended_at + more) for gap, more in zip(gaps, behind, strict=True)]
 
 
 def _remove(store: EpisodicStore, parts: Sequence[Span]) -> Forgetting:
@@ -201,10 +218,10 @@ def _forget_source(store: EpisodicStore, session: Session) -> None:
         store.database.execute(sql, (FORGOTTEN, session.id))
 
 
-def _forget_in_backup(directory: Path, forgotten: Sequence[Span]) -> None:
+def _forget_in_backup(store: EpisodicStore, directory: Path, forgotten: Sequence[Span]) -> None:
     """A backup is a memory: all that its memory ever forgot is forgotten there as well, and half made copies go."""
     with (
-        EpisodicStore.open(directory, create=False) as backup,
+        open_backup(store, directory) as backup,
         backup.hold_for_recording(),
         RecordingLock(directory / UPKEEP).held(UPKEEP_WAIT_S),
     ):

@@ -15,12 +15,12 @@ from store.episodic import EpisodicStore
 from store.errors import UserError
 from store.layout import DATABASE
 from store.packs import Packs
-from store.records import Keyframe, Sound
 from store.recall.shards import DAY_IDS
+from store.records import Keyframe, Sound
 from store.spans import keyframe_id, session_span
+from store.upkeep.backup import open_backup
 from store.upkeep.contents import TABLES, examined, packs_of, row_now
 from store.upkeep.rewriting import claims_of
-from store.vault import Vault
 
 DAMAGED = "damaged"
 KEY_OF = "SELECT key FROM keys WHERE file = ?"
@@ -125,7 +125,7 @@ class Recovering:
                 directory = Path(row["directory"])
                 if (directory / DATABASE).exists():
                     try:
-                        backup = EpisodicStore(directory, Vault.open(directory))
+                        backup = open_backup(self._store, directory)
                     except (UserError, OSError):
                         continue
                     self._backups.append(self._opened.enter_context(backup))

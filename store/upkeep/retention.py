@@ -34,6 +34,7 @@ from store.upkeep.removal import (
     DAY_S,
     THINNED,
     cover,
+    list_database,
     remove_keyframes,
     remove_sounds,
     remove_transcripts,
@@ -121,6 +122,8 @@ def _take(store: EpisodicStore, days: "_Days", step: Step) -> None:
         remove_transcripts(store, IN_LIST, (str(list(step.transcripts)),))
         row = step.day, step.session_id, step.rung
         store.database.execute("INSERT OR REPLACE INTO thinned VALUES (?, ?, ?)", row)
+        if step.rung == NOTHING:
+            list_database(store)
         if step.rung >= WORDS:
             _account_for(store, days, step)
 
