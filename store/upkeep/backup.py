@@ -131,13 +131,13 @@ class _Mirror:
         with writing(self._directory):
             make_private_directory(self._directory)
         with RecordingLock(self._directory / "recording.lock").held(UPKEEP_WAIT_S):
+            self._refuse_loss()
             self._require_room()
             self._draft(progress)
             with self._held_still():
                 copy_database(self._store.database, self._directory / NEW_DATABASE)
                 wanted = self._draft(progress)
                 keys = _content(self._source / VAULT_FILE)
-            self._refuse_loss()
             with writing(self._directory):
                 self._put_in_place(keys)
                 removed = self._remove_all_but(wanted)
