@@ -15,9 +15,11 @@ from contextlib import suppress
 from pathlib import Path
 
 DATABASE, UPKEEP, DRAFT = "memory.db", "upkeep.lock", ".draft"
+NEW_DATABASE = f"{DATABASE}.new"  # of a backup that is being made, or a restore
 UNCLAIMED = "unclaimed"  # where a repair puts packs of which nobody knows what they hold
 PACK_FOLDERS = ("packs", "small", "sounds")
-OWN = re.compile(rf"(?:{'|'.join(PACK_FOLDERS)})/\d{{6,}}\.pack|embeddings/[^/]+/\d{{6,}}\.[a-z0-9]+")
+DERIVED = ("recall", "compressed", "axes", "lists")
+OWN = re.compile(rf"(?:{'|'.join(PACK_FOLDERS)})/\d{{6,}}\.pack|embeddings/[^/]+/\d{{6,}}\.(?:{'|'.join(DERIVED)})")
 AT_THE_TOP = re.compile(
     rf"memory\.db.*|keys\.json.*|{'|'.join(PACK_FOLDERS)}|embeddings|{UNCLAIMED}|[a-z]+\.lock|recorder\.sock"
 )

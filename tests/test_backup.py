@@ -17,7 +17,7 @@ from store.errors import DiskFull, MemoryBusy, MemoryDamaged, NothingRecorded, U
 from store.layout import DATABASE
 from store.lock import RecordingLock
 from store.records import Reduction
-from store.upkeep.backup import backup, restore
+from store.upkeep.backup import backup, open_backup, renew_keys, restore
 from store.upkeep.check import check
 from store.upkeep.copying import COARSEST_CLOCK_NS
 from store.vault import Vault
@@ -165,6 +165,25 @@ def test_a_backup_waits_while_something_is_being_forgotten(
     with RecordingLock(store.directory / "upkeep.lock").held(), pytest.raises(MemoryBusy):
         backup(store, tmp_path / "backup")
     assert contents(tmp_path / "backup") == before
+
+
+def test_a_backup_waits_while_its_folder_is_being_written(store: EpisodicStore, tmp_path: Path):
+    backup(store, tmp_path / "backup")
+    command = [sys.executable, "-c", HOLDER, str(tmp_path / "backup" / "recording.lock")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+        assert backup(store, tmp_path / "backup").unchanged == 2
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from store.lock import RecordingLock
+
+with RecordingLock(Path(sys.argv[1])).held():
+    print("held", flush=True)
+    time.sleep(1)
+"""
 
 
 INTERRUPTED = """
@@ -358,6 +377,50 @@ def test_an_interrupted_restore_is_no_memory_and_goes_on(
         EpisodicStore.open(tmp_path / "again", create=False)
     assert restore(tmp_path / "backup", tmp_path / "again").bytes == 0
     assert_same(tmp_path / "again", store)
+
+
+def test_a_restore_interrupted_before_its_database_was_in_place_goes_on_from_the_same_memory_only(
+    store: EpisodicStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    backup(store, tmp_path / "backup")
+    with monkeypatch.context() as power_cut:
+        power_cut.setattr("store.upkeep.backup._close_log", lambda path, store: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            restore(tmp_path / "backup", tmp_path / "again")
+    assert (tmp_path / "again" / "keys.json").exists()
+    with EpisodicStore.open(tmp_path / "other") as other:
+        backup(other, tmp_path / "backup of the other")
+    with pytest.raises(UserError, match="not empty"):
+        restore(tmp_path / "backup of the other", tmp_path / "again")
+    assert restore(tmp_path / "backup", tmp_path / "again").bytes == 0
+    assert_same(tmp_path / "again", store)
+
+
+def test_what_only_a_backup_holds_is_not_written_over(store: EpisodicStore, tmp_path: Path):
+    backup(store, tmp_path / "backup")
+    restore(tmp_path / "backup", tmp_path / "older")
+    store.begin_session("film", 2000.0, 0, 2)
+    add(store, 1, range(10, 12))
+    backup(store, tmp_path / "backup")
+    before = contents(tmp_path / "backup")
+    with (
+        EpisodicStore.open(tmp_path / "older") as older,
+        pytest.raises(UserError, match="has sessions that this memory has not"),
+    ):
+        backup(older, tmp_path / "backup")
+    assert contents(tmp_path / "backup") == before
+    assert backup(store, tmp_path / "backup").removed == 0
+
+
+def test_a_backup_opens_with_its_memorys_key_and_gets_its_passphrase(store: EpisodicStore, tmp_path: Path):
+    backup(store, tmp_path / "backup")
+    assert store.vault is not None
+    store.vault.with_passphrase("correct horse battery").lock()
+    with open_backup(store, tmp_path / "backup") as copy:
+        assert pictures(copy) == pictures(store)
+    store.database.execute("INSERT INTO backups VALUES (?, 0)", (str(tmp_path / "away"),))
+    assert list(renew_keys(store)) == [str(tmp_path / "away")]
+    assert (tmp_path / "backup" / "keys.json").read_bytes() == (store.directory / "keys.json").read_bytes()
 
 
 def test_what_was_derived_goes_along_and_is_not_made_again(store: EpisodicStore, tmp_path: Path):

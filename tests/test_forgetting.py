@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from assistant.checkpoints import Checkpoint
 from assistant.indexer import catch_up
 from store.episodic import EpisodicStore
-from store.errors import MemoryDamaged
+from store.errors import DiskFull, MemoryDamaged
 from store.layout import files_of
 from store.packs import Place
 from store.records import Heard, Keyframe, Reduction, Session, Sound, Span
@@ -453,6 +453,55 @@ def test_a_backup_that_forgot_is_renewed_into_the_same_as_its_memory(store: Epis
         assert_is_whole(copy, minutes(6, MINUTES))
         assert_is_gone(copy, minutes(4, 6))
         assert check(copy).clean
+
+
+@pytest.mark.parametrize("step", ["copy_database", "_close_log"])
+def test_of_a_first_backup_that_was_interrupted_nothing_stays(
+    plain: EpisodicStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+):
+    with monkeypatch.context() as power_cut:
+        power_cut.setattr(f"store.upkeep.backup.{step}", lambda *arguments: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            backup(plain, tmp_path / "backup")
+    assert traces(tmp_path / "backup", minutes(4, 6))
+    receipt = forget(plain, [minutes(4, 6)])
+    assert receipt.reached == (str(tmp_path / "backup"),) and not receipt.unreached
+    assert [path.name for path in (tmp_path / "backup").rglob("*") if path.is_file() and path.suffix != ".lock"] == []
+    backup(plain, tmp_path / "backup")
+    with EpisodicStore.open(tmp_path / "backup", create=False) as copy:
+        assert_is_gone(copy, minutes(4, 6))
+        assert_is_whole(copy, minutes(6, MINUTES))
+
+
+def test_backups_forget_what_a_full_disk_keeps_the_memory_from_rewriting(
+    store: EpisodicStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def full(rows: object, pack: int) -> None:
+        raise DiskFull("It is full.")
+
+    backup(store, tmp_path / "backup")
+    monkeypatch.setattr(store.packs, "copy", full)
+    with pytest.raises(DiskFull, match="It is full"):
+        forget(store, [minutes(4, 6)])
+    with EpisodicStore.open(tmp_path / "backup", create=False) as copy:
+        assert_is_gone(copy, minutes(4, 6))
+
+
+def test_a_backup_under_an_older_keeper_forgets_and_gets_the_new_passphrase(store: EpisodicStore, tmp_path: Path):
+    backup(store, tmp_path / "backup")
+    assert store.vault is not None
+    store.vault.with_passphrase("correct horse battery").lock()
+    assert not forget(store, [minutes(4, 6)]).unreached
+    assert (tmp_path / "backup" / "keys.json").read_bytes() == (store.directory / "keys.json").read_bytes()
+
+
+def test_a_backup_that_was_away_has_forgotten_once_it_is_renewed(plain: EpisodicStore, tmp_path: Path):
+    backup(plain, tmp_path / "backup")
+    (tmp_path / "backup").rename(tmp_path / "in a drawer")
+    forget(plain, [minutes(4, 6)])
+    (tmp_path / "in a drawer").rename(tmp_path / "backup")
+    backup(plain, tmp_path / "backup")
+    assert traces(tmp_path / "backup", minutes(4, 6)) == set()
 
 
 def test_a_damaged_picture_stays_damaged_and_keeps_nobody_from_forgetting(store: EpisodicStore):

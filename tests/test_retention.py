@@ -109,6 +109,13 @@ def test_days_older_than_keep_go_whole_with_pictures_sounds_and_words(store: Epi
     assert len(apply(store, Retention(keep_s=2 * DAY_S), NOW + DAY_S)) == 1
 
 
+def test_of_words_that_expired_no_copy_of_the_database_stays(store: EpisodicStore):
+    before = store.directory / "memory.db.before-3"
+    before.write_bytes(b"hello day0")
+    apply(store, Retention(keep_s=2 * DAY_S), NOW)
+    assert not before.exists() and not store.database.rows("SELECT * FROM rewrites")
+
+
 def test_words_of_a_day_that_expired_do_not_come_back(store: EpisodicStore):
     late = Heard(1, noon(0) + 21, noon(0) + 23, "too late", "speech", "whisper", 0.5)
     unheard = store.unheard(1)[0]

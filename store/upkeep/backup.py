@@ -21,16 +21,16 @@ from store.disk import make_private_directory, replace_file, sync_directory, wri
 from store.entry import require_place
 from store.episodic import EpisodicStore
 from store.errors import DiskFull, MemoryBusy, MemoryDamaged, NothingRecorded, UserError
-from store.layout import DATABASE, DRAFT, PACK_FOLDERS, UPKEEP, drafts_of, files_of, strangers_in
+from store.layout import DATABASE, DRAFT, NEW_DATABASE, PACK_FOLDERS, UPKEEP, drafts_of, files_of, strangers_in
 from store.lock import RecordingLock
 from store.recall.shards import APPENDING, locked
 from store.records import Keyframe, Sound
+from store.sealing import TAG_BYTES
 from store.upkeep.copying import copy_database, copy_file, data_bytes, is_copy
 from store.upkeep.rewriting import claims_of
 from store.vault import FILE as VAULT_FILE
 from store.vault import Vault
 
-NEW_DATABASE = "memory.db.new"
 UPKEEP_WAIT_S = 120.0
 SAMPLE = 64  # pictures, and as many sounds, that are read from a finished backup
 NEXT_ROW = "SELECT * FROM {table} WHERE id >= ? ORDER BY id LIMIT 1"
@@ -62,12 +62,17 @@ def silent(done_bytes: int, all_bytes: int) -> None:
 def backup(store: EpisodicStore, directory: Path, progress: Progress = silent) -> Copied:
     """Make or renew the backup in a folder, and remember in the memory where it is.
 
-    UserError: the folder holds something else, or is no place for it. DiskFull, MemoryBusy (a thing is being forgotten
-    or another backup made), MemoryDamaged (what was copied cannot be read): the backup before it stays readable.
+    UserError: the folder holds something else, or what the memory has not, or is no place for it. DiskFull,
+    MemoryBusy (a thing is being forgotten or another backup made), MemoryDamaged (the memory lost what the backup has,
+    or what was copied cannot be read): the backup before it stays readable.
     """
     directory = directory.resolve()
     _refuse_place(store.directory.resolve(), directory)
     _refuse_others(store, directory)
+    with writing(directory):
+        make_private_directory(directory)
+    # Whoever forgets must find what is copied from now on; a backup that is renewed keeps its time until it is done.
+    store.database.execute("INSERT OR IGNORE INTO backups VALUES (?, ?)", (str(directory), time.time()))
     copied = _Mirror(store, directory).make(progress)
     store.database.execute("INSERT OR REPLACE INTO backups VALUES (?, ?)", (str(directory), time.time()))
     return copied
@@ -82,7 +87,7 @@ def restore(directory: Path, target: Path, progress: Progress = silent) -> Copie
     if not (directory / DATABASE).exists():
         raise NothingRecorded(f"There is no backup in {directory}.", "Name the folder that was given to: backup")
     _refuse_place(directory, target)
-    if target.exists() and not _is_begun(target):
+    if target.exists() and not _is_begun(target, directory):
         raise UserError(f"{target} is not empty.", f"Move it away first: mv {target} {target}.old")
     made_at = (directory / DATABASE).stat().st_mtime
     with EpisodicStore(directory, Vault.open(directory)) as source:
@@ -104,19 +109,23 @@ def open_backup(store: EpisodicStore, directory: Path) -> EpisodicStore:
 
 def renew_keys(store: EpisodicStore) -> dict[str, str]:
     """Let the backups of a memory have its keys.json, whose passphrase is new; which could not, and why."""
-    keys, missed = _content(store.directory / VAULT_FILE), {}
+    missed = {}
     for row in store.database.rows("SELECT directory FROM backups ORDER BY directory"):
-        directory = Path(row["directory"])
         try:
-            there = _content(directory / VAULT_FILE)
-            if keys is None or there is None or not _is_same_memory(store, directory):
-                raise UserError(f"There is no backup in {directory}.", "Is its disk mounted?")
-            if there != keys:
-                with writing(directory):
-                    replace_file(directory / VAULT_FILE, keys)
+            hand_keys(store, Path(row["directory"]))
         except (UserError, OSError, ValueError) as error:
             missed[row["directory"]] = str(error)
     return missed
+
+
+def hand_keys(store: EpisodicStore, directory: Path) -> None:
+    """Let a backup have its memory's keys.json, and with it the passphrase. UserError: no backup of it is there."""
+    keys, there = _content(store.directory / VAULT_FILE), _content(directory / VAULT_FILE)
+    if keys is None or there is None or not _is_same_memory(store, directory):
+        raise UserError(f"There is no backup in {directory}.", "Is its disk mounted?")
+    if there != keys:
+        with writing(directory):
+            replace_file(directory / VAULT_FILE, keys)
 
 
 class _Mirror:
@@ -158,6 +167,7 @@ class _Mirror:
 
     def _refuse_loss(self) -> None:
         """A pack that the memory has lost, or lost the end of, may be all that is left of what its rows point at."""
+        trailer_bytes = TAG_BYTES if self._store.vault else 0
         for name in files_of(self._directory):
             folder, _, file = name.partition("/")
             if folder not in PACK_FOLDERS:
@@ -165,7 +175,8 @@ class _Mirror:
             source, claims = self._source / name, claims_of(self._store)[folder]
             left_bytes = source.stat().st_size if source.exists() else 0
             if left_bytes < (self._directory / name).stat().st_size and self._store.database.value(
-                CLAIMED.format(table=claims.table, where=claims.where), (int(file.split(".")[0]), left_bytes)
+                CLAIMED.format(table=claims.table, where=claims.where),
+                (int(file.split(".")[0]), left_bytes - trailer_bytes),
             ):
                 what = f"{source} has lost pictures or sounds that its copy in {self._directory} still has."
                 raise MemoryDamaged(what, "Take them back from there first: whereabouts check --repair")
@@ -248,6 +259,15 @@ def _refuse_others(store: EpisodicStore, directory: Path) -> None:
         raise UserError(f"{directory} holds something else: {strangers[0]}.", "Name a new folder, such as one in it.")
     if not _is_same_memory(store, directory):
         raise UserError(f"{directory} holds another memory.", "Name a folder of its own for each memory.")
+    if (directory / DATABASE).exists():
+        with suppress(MemoryDamaged), open_backup(store, directory) as there:  # what nobody can read may be replaced
+            if set(_sessions(there)) - set(_sessions(store)):  # no session ever goes, whatever is forgotten of it
+                what = f"{directory} has sessions that this memory has not: one of them went on without the other."
+                raise UserError(what, "Keep it as it is, and name another folder.")
+
+
+def _sessions(store: EpisodicStore) -> list[tuple[int, float]]:
+    return [(session.id, session.started_at) for session in store.sessions()]
 
 
 def _is_same_memory(store: EpisodicStore, directory: Path) -> bool:
@@ -264,9 +284,12 @@ def _is_same_memory(store: EpisodicStore, directory: Path) -> bool:
     return began in (None, store.database.value(FIRST_SESSION))
 
 
-def _is_begun(target: Path) -> bool:
-    """Is there nothing but what an interrupted restore leaves?"""
-    return all(_is_left_over(path) or path.name == VAULT_FILE for path in target.rglob("*"))
+def _is_begun(target: Path, source: Path) -> bool:
+    """Is there nothing but what an interrupted restore leaves? The database takes its place as the last."""
+    placed = {target / name for name in (*files_of(target), VAULT_FILE)} if (target / NEW_DATABASE).exists() else set()
+    if _content(target / VAULT_FILE) not in (None, _content(source / VAULT_FILE)):
+        return False
+    return all(_is_left_over(path) or path in placed for path in target.rglob("*"))
 
 
 def _is_left_over(path: Path) -> bool:

@@ -14,14 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from store.disk import writing
 from store.episodic import EpisodicStore
 from store.errors import DiskFull, UserError
-from store.layout import DATABASE, UPKEEP, drafts_of, files_of
-from store.lock import RecordingLock
+from store.layout import DATABASE, NEW_DATABASE, UPKEEP, drafts_of, files_of
+from store.lock import RECORDING, RecordingLock
 from store.records import Session, Span
 from store.spans import id_range, merged, recorded, session_span, total_s
 from store.transcripts import FORGOTTEN
-from store.upkeep.backup import open_backup
+from store.upkeep.backup import hand_keys, open_backup
 from store.upkeep.removal import (
     OVERLAPPING,
     cover,
@@ -220,20 +221,47 @@ def _forget_source(store: EpisodicStore, session: Session) -> None:
 
 def _forget_in_backup(store: EpisodicStore, directory: Path, forgotten: Sequence[Span]) -> None:
     """A backup is a memory: all that its memory ever forgot is forgotten there as well, and half made copies go."""
+    if _discard_unfinished(directory):
+        return
     with (
         open_backup(store, directory) as backup,
         backup.hold_for_recording(),
         RecordingLock(directory / UPKEEP).held(UPKEEP_WAIT_S),
     ):
+        if store.vault:
+            hand_keys(store, directory)
         before = _times_ns(directory)
         for part in forgotten:
             _remove(backup, [part])
-        for draft in (*drafts_of(directory), *(path.name for path in directory.glob(f"{DATABASE}.new*"))):
-            (directory / draft).unlink(missing_ok=True)
+        _delete(directory, [*drafts_of(directory), *_matching(directory, NEW_DATABASE)])
+        for old in ("before-", "damaged"):  # also where it was renewed since, and so has forgotten already
+            _delete(directory, _matching(directory, f"{DATABASE}.{old}"))
         rewrite(backup)
         for file, at_ns in _times_ns(directory).items():
             if before.get(file) != at_ns:  # it is no copy of a file of the memory that has its name
                 os.utime(directory / file, ns=(0, 0))
+
+
+def _discard_unfinished(directory: Path) -> bool:
+    """Of a first backup that was interrupted, and so has no database, nothing stays. Was it one?"""
+    if (directory / DATABASE).exists() or not _is_there(directory):
+        return False
+    with RecordingLock(directory / RECORDING).held(UPKEEP_WAIT_S):
+        if (directory / DATABASE).exists():
+            return False
+        placed = files_of(directory) if (directory / NEW_DATABASE).exists() else ()
+        _delete(directory, [*drafts_of(directory), *placed, *_matching(directory, NEW_DATABASE)])
+        return not any(files_of(directory))
+
+
+def _matching(directory: Path, beginning: str) -> list[str]:
+    return [path.name for path in directory.glob(f"{beginning}*")]
+
+
+def _delete(directory: Path, names: Iterable[str]) -> None:
+    with writing(directory):
+        for name in names:
+            (directory / name).unlink(missing_ok=True)
 
 
 def _times_ns(directory: Path) -> dict[str, int]:
@@ -252,8 +280,9 @@ def _is_in(session: Session, part: Span) -> bool:
 
 
 def _is_there(directory: Path) -> bool:
+    """Is a backup there, or what an interrupted one left? Without its disk its folder is empty, or is not."""
     with suppress(OSError):
-        return (directory / DATABASE).exists()
+        return any((directory / name).exists() for name in (DATABASE, RECORDING))
     return False
 
 
