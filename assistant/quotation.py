@@ -1,4 +1,4 @@
-"""Quotation: questions about words, answered with the words themselves: what was read, what was heard, and when.
+"""Quotation: questions about words, answered with the words themselves: what was read, heard or noted, and when.
 
     find_quotation(store, "what did the sign say?", "read") -> I read "BAKERY / OPEN 9-17" at 10:03.
 
@@ -10,20 +10,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from assistant.asking import CARRIERS, Kind, content_words
+from assistant.told import NEAR_S
 from assistant.transcription import ROUGH_ENGINES
 from assistant.words import waiting_for_words
 from store.episodic import EpisodicStore
 from store.records import Keyframe, Moment, Span, Transcript, local_time
+from store.transcripts import NOTE
 
 QUOTED = 3
 SEARCHED = 60  # rows of full text, before those of another source are left out
-NEAR_S = 60.0  # a keyframe of words heard is looked for so far around them
 SOURCES = {
-    "read": ("scene-text",),
+    "read": ("scene-text", NOTE),
     "heard": ("speech",),
-    "either": ("scene-text", "speech"),
-    None: ("scene-text", "speech"),
+    "either": ("scene-text", "speech", NOTE),
+    None: ("scene-text", "speech", NOTE),
 }
+SAID = {"scene-text": "I read", "speech": "I heard", NOTE: "You noted"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def find_quotation(store: EpisodicStore, question: str, kind: Kind | None, span:
         return Quotation(nothing.get(kind or "", "I neither read nor heard it."), (), (), _searched(store, kind, span))
     seen = [(row, _nearest(store, row)) for row in quoted]
     moments = [Moment(row.started_at, row.ended_at, near, 1, row.confidence) for row, near in seen if near]
-    engines = " and ".join(dict.fromkeys(row.engine for row in quoted))
+    engines = " and ".join(dict.fromkeys("you" if row.source == NOTE else row.engine for row in quoted))
     rough = any(row.engine in ROUGH_ENGINES for row in quoted)
     note = f"Quoted as {engines} wrote it down." + (" Rough transcripts are often misheard." if rough else "")
     zones = {session.id: session.zone_offset_s for session in store.sessions()}
@@ -100,9 +102,8 @@ def _letters(text: str) -> str:
 
 
 def _sentence(row: Transcript, zone_offset_s: int) -> str:
-    verb = "heard" if row.source == "speech" else "read"
     rough = " (rough transcript)" if row.engine in ROUGH_ENGINES else ""
-    return f'I {verb} "{row.text}" at {local_time(row.started_at, zone_offset_s):%H:%M}{rough}.'
+    return f'{SAID[row.source]} "{row.text}" at {local_time(row.started_at, zone_offset_s):%H:%M}{rough}.'
 
 
 def _nearest(store: EpisodicStore, row: Transcript) -> Keyframe | None:

@@ -1,4 +1,4 @@
-"""Told: what was said and to be read around keyframes, for the sequence that answers and for recall.
+"""Told: what was said, to be read and noted around keyframes, for the sequence that answers and for recall.
 
 This file does not know how questions are answered, nor how words were recognised.
 """
@@ -9,12 +9,14 @@ from assistant.asking import content_words
 from store.episodic import EpisodicStore
 from store.records import Keyframe, Span, Transcript
 from store.spans import EVER, keyframe_id
+from store.transcripts import NOTE
 
-NEAR_S = 60.0  # what is told later or earlier is about something else
+NEAR_S = 60.0  # words are about what is seen so near to them, even if no picture was taken meanwhile
+CALLED = {"speech": "{}", "scene-text": 'sign: "{}"', NOTE: 'note: "{}"'}
 
 
 def words_around(store: EpisodicStore, keyframes: Sequence[Keyframe], reach_s: float) -> list[str]:
-    """For each keyframe what was said and to be read within `reach_s` of it, in time order.
+    """For each keyframe what was said, to be read and noted within `reach_s` of it, in time order.
 
     A row stands once, with the keyframe it is nearest to, or the first that lies in it.
     """
@@ -25,7 +27,7 @@ def words_around(store: EpisodicStore, keyframes: Sequence[Keyframe], reach_s: f
     words: list[list[str]] = [[] for _ in keyframes]
     for row in sorted(rows.values(), key=lambda row: row.started_at):
         away_s = [max(row.started_at - k.captured_at, k.captured_at - row.ended_at, 0.0) for k in keyframes]
-        words[away_s.index(min(away_s))].append(row.text if row.source == "speech" else f'sign: "{row.text}"')
+        words[away_s.index(min(away_s))].append(CALLED[row.source].format(row.text))
     return [" ".join(told) for told in words]
 
 

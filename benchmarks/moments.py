@@ -68,7 +68,7 @@ class Writer:
 
 
 def build(store: EpisodicStore, moments: int) -> None:
-    """Every session in one transaction, and the embeddings of the newest keyframes."""
+    """Every session in one transaction."""
     writer, each_s = Writer(1), moments * MOMENT_S / SESSIONS_A_YEAR
     for number in range(SESSIONS_A_YEAR):
         began = BEGAN + number * YEAR_S / SESSIONS_A_YEAR
@@ -80,18 +80,18 @@ def build(store: EpisodicStore, moments: int) -> None:
             store.database.execute(KEYFRAMES, {**rows, "count": count, "every": KEYFRAME_EVERY_S})
             store.database.execute(TRANSCRIPTS, {**rows, "texts": texts, "every": TRANSCRIPT_EVERY_S})
             store.end_session(session, began + each_s, "stopped")
-    ids = store.keyframe_ids()
-    embed(store, ids[-int(EMBEDDED_SHARE * len(ids)) :])
 
 
-def embed(store: EpisodicStore, ids: list[int]) -> None:
+def embed(store: EpisodicStore, ids: list[int], checkpoint: str, recall_width: int, compressed_width: int) -> None:
     """Vectors that drift, as neighbouring pictures do."""
     random = np.random.default_rng(2)
     for start in range(0, len(ids), EMBEDDED_AT_ONCE):
         part = ids[start : start + EMBEDDED_AT_ONCE]
-        rows = random.normal(size=(len(part), WIDTH)) + 3 * np.sin(np.outer(part, np.arange(WIDTH)) / 3e11)
+        rows = random.normal(size=(len(part), recall_width)) + 3 * np.sin(
+            np.outer(part, np.arange(recall_width)) / 3e11
+        )
         rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-        store.add_embeddings(CHECKPOINT, part, rows, rows[:, :2])
+        store.add_embeddings(checkpoint, part, rows, np.zeros((len(part), compressed_width), np.float16))
 
 
 def queries(store: EpisodicStore) -> Iterator[tuple[str, Callable[[np.random.Generator], object]]]:
@@ -169,6 +169,8 @@ def main() -> None:
         began = time.perf_counter()
         with EpisodicStore.open(draft) as store:
             build(store, arguments.moments)
+            ids = store.keyframe_ids()
+            embed(store, ids[-int(EMBEDDED_SHARE * len(ids)) :], CHECKPOINT, WIDTH, 2)
         draft.rename(folder)
         print(f"built in {time.perf_counter() - began:.0f} s")
     with EpisodicStore.open(folder, create=False) as store:

@@ -5,7 +5,8 @@
 Everything is measured in this run, on an encrypted memory, as process CPU time of one thread. Storing is a picture of
 100 kB in a pack, its row, and its embedding, each committed by itself; beside it, what the two fsyncs alone cost.
 Looking again is 32 random 1080p keyframes, read, opened and decoded, beside decoding the same JPEGs from main memory.
-The room is what the files really grew by; a day is 16 hours at 1 fps. How many pictures stay in full is measured by
+The room is what the files really grew by, with pictures of a simulated home in 1080p as the recorder keeps and the
+indexer reduces them by default; a day is 16 hours at 1 fps. How many pictures stay in full is measured by
 benchmarks/keyframes.py, and --full-a-second gives it.
 """
 
@@ -23,14 +24,22 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from assistant.checkpoints import load
+from assistant.indexer import catch_up
+from device.camera import open_camera
+from device.recorder import record
+from store.config import Capture
 from store.disk import bytes_under
 from store.episodic import EpisodicStore
+from store.layout import DATABASE
+from store.units import say_bytes
 
 STORED_BYTES = 100_000
 RELOADED = 32
 ROUNDS = 5
 DAY_S, YEAR_DAYS = 16 * 3600, 365
 CHECKPOINT = "benchmark"
+HOME = "sim://home?seed=900001&minutes=1&width=1920&height=1080"
 
 
 def cpu_us(do: Callable[[int], object], times: int) -> float:
@@ -85,11 +94,11 @@ def measure_storing(folder: Path, keyframes: int, width: int, compressed_width: 
             store.add_embeddings(CHECKPOINT, [ids[number]], recall, compressed)
 
         add(0)
-        store.add_embeddings(CHECKPOINT, ids[:1], recall, compressed)
         kept = cpu_us(add, keyframes)
-        embedded = cpu_us(lambda number: embed(number + 1), keyframes)
+        embed(keyframes)
+        embedded = cpu_us(embed, keyframes)
         store.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        rows = (folder / "memory" / "memory.db").stat().st_size / len(ids)
+        rows = (folder / "memory" / DATABASE).stat().st_size / len(ids)
         embedding = bytes_under(folder / "memory" / "embeddings") / len(ids)
         if store.vault:
             store.vault.destroy()
@@ -122,15 +131,31 @@ def measure_reloading(folder: Path) -> dict[str, float]:
     return {"reload": reload_ms, "decode": decode_ms, "ratio": reload_ms / decode_ms}
 
 
+def measure_pictures(folder: Path) -> dict[str, float]:
+    """Mean bytes of a home's keyframes as they are recorded, and of those that are reduced."""
+    settings = Capture()
+    with EpisodicStore.open(folder / "home", encrypt=False) as store:
+        record(store, open_camera(HOME, settings.fps), settings)
+        full = [keyframe.length_bytes for keyframe in store.keyframes()]
+        catch_up(store, load("nano"))
+        reduced = [keyframe.length_bytes for keyframe in store.keyframes() if keyframe.reduced]
+    return {"in full": statistics.mean(full), "reduced": statistics.mean(reduced)}
+
+
 def decode(jpeg: bytes) -> np.ndarray:
     return cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
 
 
-def print_room(console: Console, stored: dict[str, float], arguments: argparse.Namespace) -> None:
+def print_room(
+    console: Console, stored: dict[str, float], picture_bytes: dict[str, float], full_a_second: float
+) -> None:
     """A day of 16 hours and a year of them."""
+    a_second = {"in full": full_a_second, "reduced": 1 - full_a_second}
     rows = {
-        "pictures in full": DAY_S * arguments.full_a_second * arguments.full_bytes,
-        "pictures reduced": DAY_S * (1 - arguments.full_a_second) * arguments.reduced_bytes,
+        f"pictures {how}, {count:g} a second of {say_bytes(picture_bytes[how])}": DAY_S * count * picture_bytes[how]
+        for how, count in a_second.items()
+    }
+    rows |= {
         "rows": DAY_S * stored["bytes a row"],
         "embeddings": DAY_S * stored["bytes an embedding"],
     }
@@ -147,14 +172,13 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=1152, help="numbers in a recall embedding")
     parser.add_argument("--compressed", type=int, default=896, help="numbers in a compressed embedding")
     parser.add_argument("--full-a-second", type=float, default=0.184, help="pictures kept in full")
-    parser.add_argument("--full-bytes", type=float, default=300_000, help="of a picture in full")
-    parser.add_argument("--reduced-bytes", type=float, default=10_000, help="of a reduced picture")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     console = Console()
     with TemporaryDirectory(prefix="whereabouts-storage-") as folder:
         stored = measure_storing(Path(folder), arguments.keyframes, arguments.width, arguments.compressed)
         reloaded = measure_reloading(Path(folder))
+        picture_bytes = measure_pictures(Path(folder))
     table = Table("storing one keyframe", "CPU us", title="Storing")
     for name in ("picture and row", "embedding", "two fsyncs alone"):
         table.add_row(name, f"{stored[name]:.0f}")
@@ -163,7 +187,7 @@ def main() -> None:
         f"{RELOADED} random 1080p keyframes: {reloaded['reload']:.0f} ms, decoding alone {reloaded['decode']:.0f} ms, "
         f"ratio {reloaded['ratio']:.3f}"
     )
-    print_room(console, stored, arguments)
+    print_room(console, stored, picture_bytes, arguments.full_a_second)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from device.state import Recorded
 from store.config import Capture, Sound
 from store.episodic import PROCESS_KILLED, EpisodicStore
 from store.errors import DiskFull, MemoryDamaged, UserError
+from store.layout import DATABASE
 from store.records import Keyframe, Session, local_time
 
 HEARTBEAT_S, COVERED_S = 5.0, 5.0
@@ -77,7 +78,7 @@ class Recording:
 
     def require_memory(self) -> None:
         """MemoryDamaged where it was deleted, moved or unmounted meanwhile."""
-        if not (self._store.directory / "memory.db").exists():
+        if not (self._store.directory / DATABASE).exists():
             raise MemoryDamaged(f"The memory {self._store.directory} is gone.", "Is its disk mounted?")
 
     def take(self, frame: Frame) -> None:

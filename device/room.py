@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 from store.config import Disk
+from store.units import say_bytes
 
 LOOK_EVERY_S = 3.0
 ENOUGH = 1.05  # of the reserve, to go on
@@ -39,9 +40,5 @@ class Room:
         """What a person should know, "" while there is plenty."""
         if self.free_bytes >= self._settings.warn_bytes:
             return ""
-        kept = f", and {_say_bytes(self._settings.reserve_bytes)} are kept in reserve" if self._full else ""
-        return f"Only {_say_bytes(self.free_bytes)} are free on the disk of the memory{kept}."
-
-
-def _say_bytes(size: float) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+        kept = f", and {say_bytes(self._settings.reserve_bytes)} are kept in reserve" if self._full else ""
+        return f"Only {say_bytes(self.free_bytes)} are free on the disk of the memory{kept}."

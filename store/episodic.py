@@ -22,14 +22,14 @@ from store.disk import bytes_under, make_private_directory, writing
 from store.embedded import EmbeddedLedger
 from store.entry import holds_database, require_place
 from store.errors import DiskFull, MemoryBusy, MemoryDamaged
-from store.layout import UPKEEP
-from store.lock import RecordingLock
+from store.layout import DATABASE, UPKEEP
+from store.lock import RECORDING, RecordingLock
 from store.packs import NOWHERE, Packs
 from store.records import Heard, Keyframe, Reduction, Sound
+from store.rewriting import resume
 from store.sealing import FileKeys
 from store.spans import recorded, total_s
 from store.transcripts import UNHEARD, UNREAD
-from store.upkeep.rewriting import resume
 from store.vault import Vault, is_encrypted
 
 PROCESS_KILLED = "process killed"
@@ -46,9 +46,9 @@ class EpisodicStore(EmbeddedLedger):
 
     def __init__(self, directory: Path, vault: Vault | None) -> None:
         self.directory, self.vault = directory, vault
-        self._lock = RecordingLock(directory / "recording.lock")
+        self._lock = RecordingLock(directory / RECORDING)
         key, while_changing = vault.database_key if vault else None, partial(self._lock.held, LOCK_WAIT_S)
-        database = Database(directory / "memory.db", key, while_changing)
+        database = Database(directory / DATABASE, key, while_changing)
         self.keys = FileKeys(database, encrypted=vault is not None)
         super().__init__(database, directory / "embeddings", self.keys)
         self.packs = Packs(directory / "packs", self.keys)
@@ -216,7 +216,7 @@ class EpisodicStore(EmbeddedLedger):
             "last_captured_at": ends[1].captured_at if ends else None,
             "indexed": {name: self.embedded_count(name) for name in self.checkpoints()},
             "bytes": {
-                "database": sum(path.stat().st_size for path in self.directory.glob("memory.db*")),
+                "database": sum(path.stat().st_size for path in self.directory.glob(f"{DATABASE}*")),
                 "packs": self.packs.disk_bytes(),
                 "small": self.small_packs.disk_bytes(),
                 "sounds": self.sound_packs.disk_bytes(),
@@ -241,6 +241,6 @@ class EpisodicStore(EmbeddedLedger):
 
 def _make_vault(directory: Path) -> None:
     """Give a new memory its master key, once: another process may be making the same memory."""
-    with RecordingLock(directory / "recording.lock").held(LOCK_WAIT_S):
+    with RecordingLock(directory / RECORDING).held(LOCK_WAIT_S):
         if not holds_database(directory) and not is_encrypted(directory):
             Vault.make(directory)

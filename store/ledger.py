@@ -11,7 +11,7 @@ from typing import Any
 
 from store.moments import MomentLedger
 from store.records import Gap, Hold, Keyframe, Session, Span, Turn
-from store.spans import FIRST_ID, MICROSECONDS, id_range, keyframe_id
+from store.spans import FIRST_ID, MICROSECONDS, id_range, keyframe_id, with_end
 
 KEYFRAME_ROW = attrgetter(*(column.name for column in fields(Keyframe)))  # astuple copies deeply: 70 us
 INSERT_KEYFRAME = "INSERT INTO keyframes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -201,9 +201,8 @@ class Ledger(MomentLedger):
         if ends is not None:
             oldest, newest = ends
             started_at = min(started_at, oldest.captured_at)
-            # A span ends before its end, and the last keyframe may be the last known second itself.
-            if newest.id >= id_range(Span(started_at, ended_at))[1]:
-                ended_at = newest.id / MICROSECONDS + 0.001
+            if newest.id >= id_range(Span(started_at, ended_at))[1]:  # it may be the last known second itself
+                return with_end(Span(started_at, newest.id / MICROSECONDS))
         return Span(started_at, ended_at)
 
     def size(self, rows: str) -> int:

@@ -17,6 +17,7 @@ from store.errors import DiskFull, MemoryBusy
 
 RETRY_EVERY_S = 0.02
 RECORDING = "recording.lock"
+UPKEEP_WAIT_S = 120.0  # for whoever forgets, backs up or mends
 
 
 class RecordingLock:
@@ -77,8 +78,8 @@ class RecordingLock:
         if self.path.name != RECORDING:
             return MemoryBusy(f"{self.path.parent} is being backed up or mended by {who}", "Try again when it is done.")
         return MemoryBusy(
-            f"{self.path.parent} is being recorded by {who}",
-            "Stop that recorder first, or record into another memory.",
+            f"{self.path.parent} is being recorded, or written as a backup, by {who}",
+            "Stop that recorder first, or wait until the backup is done.",
         )
 
 

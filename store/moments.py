@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from itertools import islice
 
 from store.errors import NothingRecorded, UserError
-from store.records import Keyframe, Moment, Span
-from store.spans import EVER, MICROSECONDS, MOMENT_IDS, id_range, keyframe_id, moments_of
-from store.transcripts import WordLedger
+from store.records import Keyframe, Moment, Span, Transcript
+from store.spans import EVER, MICROSECONDS, MOMENT_IDS, id_range, keyframe_id, moment_span, moments_of
+from store.transcripts import NOTE, WordLedger
 
 READ_AT_ONCE = 20 * MOMENT_IDS  # ten minutes: few queries a page, and few keyframes that nobody looks at
 READ = "SELECT * FROM keyframes WHERE id >= ? AND id < ? ORDER BY id"
@@ -29,6 +29,12 @@ NEAREST = """
     SELECT id FROM (
         SELECT max(id) AS id FROM keyframes WHERE id < ?1 UNION ALL SELECT min(id) FROM keyframes WHERE id > ?1
     ) WHERE id IS NOT NULL ORDER BY abs(id - ?1) LIMIT 1
+"""
+# The keyframe ?1 with ?2 before it and ?3 behind it.
+BESIDE = """
+    SELECT * FROM (SELECT * FROM keyframes WHERE id <= ?1 ORDER BY id DESC LIMIT ?2 + 1)
+    UNION ALL SELECT * FROM (SELECT * FROM keyframes WHERE id > ?1 ORDER BY id LIMIT ?3)
+    ORDER BY id
 """
 
 
@@ -70,6 +76,19 @@ class MomentLedger(WordLedger):
             raise self.unknown_keyframe(keyframe_id)
         (moment,) = moments_of(each for each in around if each.session_id == session_ids[keyframe_id])
         return moment
+
+    def keyframes_beside(self, keyframe_id: int, before: int, after: int) -> list[Keyframe]:
+        """A keyframe between so many of any session, in time order. UserError, naming the nearest id, without it."""
+        found = [Keyframe(**row) for row in self.database.rows(BESIDE, (keyframe_id, before, after))]
+        if all(each.id != keyframe_id for each in found):
+            raise self.unknown_keyframe(keyframe_id)
+        return found
+
+    def notes_of(self, keyframe_id: int) -> list[Transcript]:
+        """What the wearer wrote to the moment of a keyframe, as `moment_of` finds it."""
+        moment = self.moment_of(keyframe_id)
+        around = self.transcripts(moment_span(keyframe_id))
+        return [row for row in around if row.source == NOTE and row.session_id == moment.keyframe.session_id]
 
     def nearest_keyframe(self, session_id: int, at: float, within_s: float) -> int | None:
         """The id of a session's keyframe nearest to a time, if one is within reach."""

@@ -121,7 +121,10 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """Words heard or read between two times; `source` is "speech" or "scene-text", `engine` what wrote them down."""
+    """Words heard or read between two times, or written to them; `engine` is what wrote them down.
+
+    `source` is "speech", "scene-text" or "note", which is what the wearer wrote.
+    """
 
     session_id: int
     started_at: float

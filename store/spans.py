@@ -6,6 +6,7 @@ This file does not know SQL or files: records in, records out.
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from store.records import Gap, Keyframe, Moment, Session, Span
@@ -14,6 +15,7 @@ MICROSECONDS = 1_000_000
 MOMENT_IDS = 30 * MICROSECONDS
 FIRST_ID, LAST_ID = -(2**62), 2**62  # beyond any time, and SQLite can still count on from there
 EVER = Span(-math.inf, math.inf)
+LAST_INSTANT_S = 0.001  # longer than what times are rounded by, shorter than from one picture to the next
 
 
 def keyframe_id(captured_at: float) -> int:
@@ -43,6 +45,12 @@ def moment_key(keyframe: Keyframe) -> tuple[int, int]:
     return keyframe.id // MOMENT_IDS, keyframe.session_id
 
 
+def moment_span(keyframe_id: int) -> Span:
+    """The whole half minute of the moment that a keyframe belongs to."""
+    began = keyframe_id // MOMENT_IDS * MOMENT_IDS
+    return Span(began / MICROSECONDS, (began + MOMENT_IDS) / MICROSECONDS)
+
+
 def _best(group: Sequence[Keyframe]) -> Keyframe:
     middle = len(group) // 2
     return group[min(range(len(group)), key=lambda i: (group[i].reduced, abs(i - middle)))]
@@ -53,17 +61,23 @@ def session_span(session: Session) -> Span:
     return Span(session.started_at, session.heartbeat_at if session.ended_at is None else session.ended_at)
 
 
+def with_end(span: Span) -> Span:
+    """A span does not hold its end: one that does, and so the picture or word at it."""
+    return Span(span.started_at, span.ended_at + LAST_INSTANT_S)
+
+
 def worn(sessions: Iterable[Session], span: Span) -> list[Span]:
     """The parts of a span in which something was worn, apart from each other and in time order."""
     return merged(clipped(session_span(session), span) for session in sessions)
 
 
-def recorded(sessions: Iterable[Session], gaps: Sequence[Gap], span: Span) -> list[Span]:
+def recorded(sessions: Iterable[Session], gaps: Iterable[Gap], span: Span) -> list[Span]:
     """The worn parts of a span less the gaps; where two sessions overlap, one that saw is enough."""
-    parts = []
+    parts, gaps_of = [], defaultdict(list)
+    for gap in gaps:
+        gaps_of[gap.session_id].append(Span(gap.started_at, gap.ended_at))
     for session in sessions:
-        own_gaps = merged(Span(gap.started_at, gap.ended_at) for gap in gaps if gap.session_id == session.id)
-        parts += without(clipped(session_span(session), span), own_gaps)
+        parts += without(clipped(session_span(session), span), merged(gaps_of[session.id]))
     return merged(parts)
 
 

@@ -1,4 +1,5 @@
-"""What was heard and read: sounds, the transcripts of speech and of text in the scene, and their full text.
+"""What was heard, read and noted: sounds, the transcripts of speech and of text in the scene, the wearer's notes, and
+the full text of them all.
 
 Sounds wait here until somebody has written down their speech, keyframes until somebody has read what is written in
 them; words and the mark that they were taken down are committed together, so a crash neither loses nor doubles any.
@@ -11,10 +12,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, astuple
 from itertools import accumulate
 from typing import Any
+from unicodedata import category
 
+from store.errors import UserError
 from store.freed import FreedLedger
 from store.records import Heard, Keyframe, Sound, Span, Transcript
-from store.spans import EVER, LAST_ID, id_range
+from store.spans import EVER, FIRST_ID, LAST_ID, id_range
 
 # What overlaps a span [?1, ?2): started before its end, and ended in it or, if it took no time, lies in it. As nothing
 # took longer than the longest, it is found by when it started; a second earlier, as times are rounded.
@@ -41,7 +44,7 @@ EXTEND_TRANSCRIPT = """
 RANKED = 10_000  # rows: a word that is in more of them tells little, and to rank them all takes long
 COUNT_ROWS = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? AND rowid >= ? AND rowid <= ? LIMIT ?)"
 FIND_WORDS = f"""
-    SELECT transcripts.* FROM (
+    SELECT transcripts.*, unlikeness FROM (
         SELECT rowid AS id, bm25(words) AS unlikeness FROM words WHERE words MATCH ?3 AND rowid >= ?4 AND rowid <= ?5
         ORDER BY rowid DESC LIMIT ?6
     ) JOIN transcripts USING (id)
@@ -54,6 +57,15 @@ IS_GONE = """
     SELECT 1 FROM gaps WHERE session_id = ? AND reason IN ('forgotten', 'expired') AND started_at < ? AND ended_at > ?
 """
 INSTANT_S = 1e-6
+NOTE, WEARER = "note", "wearer"  # source and engine of what the wearer wrote
+SOURCES = ("speech", "scene-text", NOTE)
+# Notes count down: they are written long after their time, and the ids of what is heard and read follow time.
+NOTE_IDS = FIRST_ID, -1
+INSERT_NOTE = """
+    INSERT INTO transcripts (session_id, started_at, ended_at, text, source, engine, confidence, id)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+"""
+NOT_PLAIN = {"Cc", "Cs"}  # categories of characters that steer a terminal, or that no file can hold
 
 
 class WordLedger(FreedLedger):
@@ -113,6 +125,26 @@ class WordLedger(FreedLedger):
             for each in keyframe_ids:
                 self.database.execute(sql, (int(each),))
 
+    def add_note(self, session_id: int, span: Span, text: str) -> Transcript:
+        """What the wearer writes to a time, on one line. UserError for no text, and for a time that is forgotten."""
+        plain = " ".join("".join(" " if category(each) in NOT_PLAIN else each for each in text).split())
+        if not plain:
+            raise UserError("The note is empty.", 'Write, for example: whereabouts note KEYFRAME "lent to Anna"')
+        written = session_id, float(span.started_at), float(span.ended_at), plain, NOTE, WEARER, 1.0
+        with self.database.transaction():
+            if self.is_gone(session_id, span.started_at, span.ended_at):
+                raise UserError("Nothing is kept of that time any more.", "Write the note to another moment.")
+            note = Transcript(*written, self.database.value("SELECT min(coalesce(min(id), 0), 0) - 1 FROM transcripts"))
+            self.database.execute(INSERT_NOTE, astuple(note))
+        return note
+
+    def remove_note(self, note_id: int) -> None:
+        """Take a note away, but not what answers quoted of it. UserError if there is none with this id."""
+        with self.database.transaction():
+            self.database.execute("DELETE FROM transcripts WHERE id = ? AND source = ?", (note_id, NOTE))
+            if not self.database.value("SELECT changes()"):
+                raise UserError(f"There is no note {note_id}.", "It may have been taken away already.")
+
     def is_gone(self, session_id: int, started_at: float, ended_at: float) -> bool:
         """Is any of this forgotten or expired? Then what was seen, heard or read in it must not be kept."""
         span = session_id, max(ended_at, started_at + INSTANT_S), started_at
@@ -123,27 +155,33 @@ class WordLedger(FreedLedger):
         return [Transcript(**row) for row in self.overlapping("transcripts", span)]
 
     def find_words(self, query: str, span: Span | None = None, limit: int = 20) -> list[Transcript]:
-        """Transcripts of the span with any of the words, by their stems; best first (BM25).
+        """Transcripts and notes of the span with any of the words, by their stems; best first (BM25).
 
         "Words in quotes" stand in a row, and word* is how one begins. Of the rows of words that are everywhere only the
         newest are ranked; where there are rarer words, only rows with one of these.
         """
-        span, ids = EVER if span is None else span, self._transcript_ids(span)
-        counts = {term: self.database.value(COUNT_ROWS, (term, *ids, RANKED)) for term in _terms(query)}
-        terms = sorted((term for term in counts if counts[term]), key=counts.__getitem__)
-        if not terms:
-            return []
-        totals = accumulate(counts[term] for term in terms)
-        rare = [term for term, total in zip(terms, totals, strict=True) if total < RANKED] or terms[:1]
-        wanted = f"({' OR '.join(rare)}) AND ({' OR '.join(terms)})"
-        found = self.database.rows(FIND_WORDS, (span.started_at, span.ended_at, wanted, *ids, RANKED, limit))
-        return [Transcript(**row) for row in found]
+        terms, times = _terms(query), EVER if span is None else span
+        rows = [row for ids in (self._ids_heard(span), NOTE_IDS) for row in self._ranked(terms, times, ids, limit)]
+        rows.sort(key=lambda row: (row["unlikeness"], -row["started_at"]))
+        return [Transcript(**{name: row[name] for name in row if name != "unlikeness"}) for row in rows[:limit]]
 
-    def _transcript_ids(self, span: Span | None) -> tuple[int, int]:
-        """Ids between which all transcripts that overlap a span lie, and few others: most are written down in order."""
+    def _ranked(self, terms: Iterable[str], span: Span, ids: tuple[int, int], limit: int) -> list[dict[str, Any]]:
+        """Of the rows with ids in a range the best, each with its `unlikeness`."""
+        counts = {term: self.database.value(COUNT_ROWS, (term, *ids, RANKED)) for term in terms}
+        known = sorted((term for term in counts if counts[term]), key=counts.__getitem__)
+        if not known:
+            return []
+        totals = accumulate(counts[term] for term in known)
+        rare = [term for term, total in zip(known, totals, strict=True) if total < RANKED] or known[:1]
+        wanted = f"({' OR '.join(rare)}) AND ({' OR '.join(known)})"
+        return self.database.rows(FIND_WORDS, (span.started_at, span.ended_at, wanted, *ids, RANKED, limit))
+
+    def _ids_heard(self, span: Span | None) -> tuple[int, int]:
+        """Ids between which all that was heard and read in a span lies, and little else, as it came in order."""
         if span is None:
             return 0, LAST_ID
-        sql = f"SELECT min(id) AS first, max(id) AS last FROM transcripts WHERE {STARTED.format(table='transcripts')}"
+        started = STARTED.format(table="transcripts")
+        sql = f"SELECT min(id) AS first, max(id) AS last FROM transcripts WHERE {started} AND id >= 0"
         (ids,) = self.database.rows(sql, (span.started_at, span.ended_at))
         return ids["first"] or 0, ids["last"] or 0
 

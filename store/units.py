@@ -1,4 +1,4 @@
-"""Quantities as people write them: "1 fps", "10s", "40 GiB", "90d". This file does not know what is measured."""
+"""Quantities as people write and read them: "1 fps", "10s", "40 GiB". This file does not know what is measured."""
 
 import re
 from collections.abc import Mapping
@@ -33,3 +33,13 @@ def say_quantity(value: float, unit: str) -> str:
     whole = [(name, count) for name, count in exact if count == int(count)]
     name, count = min(whole or [(unit, value)], key=lambda pair: pair[1])
     return f"{count:.15g}{'' if unit == 's' else ' '}{name}"
+
+
+def say_bytes(count: float) -> str:
+    """2_345_678 -> "2.3 MB"."""
+    size = float(count)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"

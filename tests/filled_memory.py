@@ -11,7 +11,7 @@ from PIL import Image
 
 from device.opus import encode
 from store.episodic import EpisodicStore
-from store.records import Heard, Reduction
+from store.records import Heard, Reduction, Span
 
 START = 1_795_162_500.0  # 2026-11-20 08:15:00 UTC, the beginning of a half minute
 BERLIN_S, HELSINKI_S = 3600, 7200
@@ -30,6 +30,7 @@ def fill(store: EpisodicStore) -> None:
     store.keep_heard(sounds[:1], said, keep_sound=True)
     written = [Heard(kitchen.id, START + 2, START + 31, "EXIT", "scene-text", "rapidocr", 0.9)]
     store.keep_read(ids[:3], written)
+    store.add_note(kitchen.id, Span(START + 31, START + 40), "lent to\nAnna")
     store.reduce_keyframes([Reduction(ids[1], jpeg_of("blue", (40, 30)), 40, 30)])
     street = store.begin_session("phone", START + 35, HELSINKI_S, 2.0)
     for at in (35, 36.5, 60):

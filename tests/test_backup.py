@@ -17,9 +17,10 @@ from store.errors import DiskFull, MemoryBusy, MemoryDamaged, NothingRecorded, U
 from store.layout import DATABASE
 from store.lock import RecordingLock
 from store.records import Reduction
-from store.upkeep.backup import backup, open_backup, renew_keys, restore
+from store.upkeep.backup import backup, restore
 from store.upkeep.check import check
 from store.upkeep.copying import COARSEST_CLOCK_NS
+from store.upkeep.ownership import open_backup, renew_keys
 from store.vault import Vault
 
 JPEG_BYTES = 30_000
@@ -164,6 +165,8 @@ def test_a_backup_waits_while_something_is_being_forgotten(
     monkeypatch.setattr("store.upkeep.backup.UPKEEP_WAIT_S", 0.0)
     with RecordingLock(store.directory / "upkeep.lock").held(), pytest.raises(MemoryBusy):
         backup(store, tmp_path / "backup")
+    with RecordingLock(tmp_path / "backup" / "recording.lock").held(), pytest.raises(MemoryBusy, match="as a backup"):
+        backup(store, tmp_path / "backup")
     assert contents(tmp_path / "backup") == before
 
 
@@ -276,7 +279,7 @@ def test_too_small_a_disk_is_refused_before_anything_is_copied(
 ):
     usage = shutil.disk_usage(tmp_path)._replace(free=100_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(DiskFull, match=r"has room for 0\.1 MB; this needs 0\.\d MB") as raised:
+    with pytest.raises(DiskFull, match=r"has room for 100\.0 kB; this needs \d+\.\d kB") as raised:
         backup(store, tmp_path / "backup")
     assert "larger" in raised.value.hint
     assert contents(tmp_path / "backup") == {}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from store.config import CameraSettings, Capture, Config, Model, config_path, load_config, memory_directory
 from store.errors import UserError
-from store.units import UNITS, read_quantity, say_quantity
+from store.units import UNITS, read_quantity, say_bytes, say_quantity
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -56,6 +56,13 @@ def test_a_quantity_that_is_said_is_read_back(unit: str, count: int):
     for factor in UNITS[unit].values():
         value = count * factor
         assert read_quantity(say_quantity(value, unit), unit) == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(0, "0 bytes"), (999, "999 bytes"), (2_345_678, "2.3 MB"), (5 * 10**12, "5.0 TB")]
+)
+def test_sizes_are_said_in_the_units_that_matter(count: int, said: str):
+    assert say_bytes(count) == said
 
 
 @pytest.mark.parametrize(

@@ -45,4 +45,6 @@ def test_quoted_words_are_told_with_their_time_and_how_sure_they_are() -> None:
     sign = Transcript(1, BEGAN, BEGAN + 62, "BAKERY / OPEN 9-17", "scene-text", "rapidocr", 0.987, 7)
     said = Transcript(1, BEGAN, BEGAN + 3, "take the bus", "speech", "pocketsphinx", 0.2, 8)
     assert say_quoted(sign, 3600) == "08:00:00 to 08:01:02 read by rapidocr, confidence 0.99: BAKERY / OPEN 9-17"
+    note = Transcript(1, BEGAN, BEGAN + 29, "lent to Anna", "note", "wearer", 1.0, -1)
+    assert say_quoted(note, 3600) == "08:00:00 to 08:00:29 noted: lent to Anna"
     assert say_quoted(said, 3600) == "08:00:00 to 08:00:03 heard by pocketsphinx, confidence 0.20: take the bus"

@@ -93,7 +93,7 @@ def test_what_is_counted_is_there_and_progress_ends_where_it_said(store: Episodi
     steps: list[tuple[int, int]] = []
     exported = export(store, tmp_path / "export", None, lambda done, total: steps.append((done, total)))
     assert (exported.sessions, exported.keyframes, exported.sounds, exported.gaps) == (3, 10, 3, 2)
-    assert (exported.transcripts, exported.turns, exported.pins) == (3, 2, 1)
+    assert (exported.transcripts, exported.turns, exported.pins) == (4, 2, 1)
     found = files(tmp_path / "export")
     del found["whereabouts.sha256"]
     assert (exported.files, exported.bytes) == (len(found), sum(map(len, found.values())))
@@ -136,11 +136,11 @@ def test_pictures_of_any_shape_fit_a_film() -> None:
 
 def test_players_read_the_subtitles_with_the_films_own_times(folder: Path) -> None:
     text = (folder / "transcripts/000001.vtt").read_text()
-    assert "<b>" not in text and text.count("-->") == 2
+    assert "<b>" not in text and text.count("-->") == 3
     with av.open(str(folder / "transcripts/000001.vtt")) as subtitles:
         cues = [(p.pts * p.time_base, p.duration * p.time_base, bytes(p).decode()) for p in subtitles.demux() if p.size]
     said = "Tom &amp; Jerry: &lt;b&gt;5 &gt; 3&lt;/b&gt; --&gt; 00:00.000 --&gt; ok"
-    assert cues == [(1, 2, said), (2, 29, "[EXIT]")]
+    assert cues == [(1, 2, said), (2, 29, "[EXIT]"), (31, 9, "(lent to Anna)")]
 
 
 def test_a_session_of_words_alone_has_subtitles_from_its_own_start(folder: Path) -> None:
@@ -166,7 +166,8 @@ def test_a_span_holds_nothing_from_outside_of_it(store: EpisodicStore, tmp_path:
     ]
     assert sessions == [(5, 55, "cut by the export"), (35, 55, "cut by the export")]
     assert [row["started_at"] - START for row in rows(folder, "sounds")] == [10, 40]
-    assert rows(folder, "transcripts") == rows(folder, "turns") == []
+    assert [row["text"] for row in rows(folder, "transcripts")] == ["lent to Anna"]
+    assert rows(folder, "turns") == []
     assert [row["words"] for row in rows(folder, "moments")] == [[], [], []]
     assert len(list((folder / "pictures").rglob("*.jpg"))) == 5
     with av.open(str(folder / "films/000001.mp4")) as film:

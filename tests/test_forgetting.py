@@ -24,13 +24,13 @@ from store.errors import DiskFull, MemoryDamaged
 from store.layout import files_of
 from store.packs import Place
 from store.records import Heard, Keyframe, Reduction, Session, Sound, Span
+from store.rewriting import QUICK_BYTES
 from store.sealing import BrokenSeal, Encryption
-from store.spans import keyframe_id, total_s, worn
+from store.spans import keyframe_id, moment_span, total_s, with_end, worn
 from store.upkeep.backup import backup
 from store.upkeep.check import check
 from store.upkeep.forgetting import forget, plan
-from store.upkeep.pins import moment_span, pin, pins
-from store.upkeep.rewriting import QUICK_BYTES
+from store.upkeep.pins import pin, pins
 
 START = 1_760_000_010.0  # the beginning of a half minute
 MINUTES = 12
@@ -232,6 +232,25 @@ def test_of_a_session_forgotten_as_a_whole_not_even_the_camera_is_known(store: E
     assert check(store).clean and store.count() == 0
 
 
+def test_a_session_of_a_single_picture_is_forgotten_as_a_whole_and_in_backups_that_come_back(
+    store: EpisodicStore, tmp_path: Path
+):
+    at = START + 60 * MINUTES + 5
+    session = store.begin_session("rtsp://glasses", at, 3600, 1.0)
+    add_picture(store, session.id, at, 1000)
+    store.end_session(session.id, at, "stopped")
+    backup(store, tmp_path / "backup")
+    (tmp_path / "backup").rename(tmp_path / "in a drawer")
+    assert forget(store, [with_end(Span(at, at))]).destroyed.sessions == (session.id,)
+    (tmp_path / "in a drawer").rename(tmp_path / "backup")
+    forget(store, [minutes(4, 5)])
+    with EpisodicStore.open(tmp_path / "backup", create=False) as copy:
+        for memory in (store, copy):
+            first, forgotten = memory.sessions()
+            assert (first.source, forgotten.source, forgotten.ended_because) == ("rtsp://glasses", *2 * ["forgotten"])
+            assert memory.keyframes(Span(at - 1, at + 1)) == [] and check(memory).clean
+
+
 def test_bytes_that_no_row_ever_claimed_go_as_well(directory: Path):
     with EpisodicStore.open(directory, encrypt=False) as store:
         session = store.begin_session("glasses", START, 0, 1.0)
@@ -337,7 +356,7 @@ def test_the_last_seconds_are_forgotten_beside_a_live_recorder_which_goes_on(
         store.packs._pack_bytes = 200_000
         spans = []
         for quick_bytes in (QUICK_BYTES, QUICK_BYTES, 0):
-            monkeypatch.setattr("store.upkeep.rewriting.QUICK_BYTES", quick_bytes)
+            monkeypatch.setattr("store.rewriting.QUICK_BYTES", quick_bytes)
             now = time.time()
             spans.append(Span(now - 0.4, now))
             receipt = forget(store, spans[-1:])

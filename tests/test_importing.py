@@ -271,6 +271,7 @@ IMPOSSIBLE = [
     ("sounds", {"started_at": START - 90}, "another time"),
     ("gaps", {"started_at": START + 31}, "ends before it begins"),
     ("pins", {"ended_at": START}, "ends before it begins"),
+    ("transcripts", {"source": "hearsay"}, "hearsay"),
     ("turns", {"asked_at": float("-inf")}, "asked_at"),
     ("turns", {"keyframe_ids": "abc"}, "keyframe ids"),
     ("turns", {"keyframe_ids": [1.5]}, "keyframe ids"),

@@ -9,6 +9,7 @@ import pytest
 
 from store.episodic import EpisodicStore
 from store.errors import NothingRecorded, UserError
+from store.moments import BESIDE
 from store.records import Keyframe, Moment, Span
 
 START = 1_760_000_010.0  # a half minute begins
@@ -106,6 +107,23 @@ def test_a_walk_goes_on_while_more_is_recorded(long_day: EpisodicStore) -> None:
     begun = list(islice(walk, 10))
     record(long_day, 100_000)
     assert [*begun, *walk] == long_day.moments()[1:]
+
+
+def test_beside_a_keyframe_are_its_neighbours_of_any_session(cameras: EpisodicStore) -> None:
+    everything = cameras.keyframes()
+    for place in (0, 1, 50, len(everything) - 1):
+        for before, after in ((0, 0), (3, 0), (0, 4), (2, 500)):
+            found = cameras.keyframes_beside(everything[place].id, before, after)
+            assert found == everything[max(0, place - before) : place + after + 1]
+    assert len({keyframe.session_id for keyframe in cameras.keyframes_beside(everything[60].id, 9, 9)}) == 3
+    with pytest.raises(UserError, match="no keyframe 5"):
+        cameras.keyframes_beside(5, 1, 1)
+
+
+def test_beside_a_keyframe_of_a_long_day_only_what_is_shown_is_read(long_day: EpisodicStore) -> None:
+    steps = long_day.database.rows(f"EXPLAIN QUERY PLAN {BESIDE}", (1, 2, 3))
+    assert not [step["detail"] for step in steps if step["detail"].startswith("SCAN keyframes")]
+    assert len(long_day.keyframes_beside(long_day.keyframe_ids(limit=101)[-1], 10, 10)) == 21
 
 
 def test_the_moment_of_a_keyframe_that_is_not_there_names_the_nearest(store: EpisodicStore) -> None:

@@ -290,11 +290,15 @@ def test_nobody_to_publish_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_waiting_for_a_publisher_can_be_interrupted() -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may ignore it
     began_s = time.monotonic()
     interrupt = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     interrupt.start()
-    with pytest.raises(KeyboardInterrupt):
-        open_camera(f"rtmp+listen://127.0.0.1:{free_port()}/live")
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            open_camera(f"rtmp+listen://127.0.0.1:{free_port()}/live")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert time.monotonic() - began_s < device.decoder.READ_TIMEOUT_S / 2
 
 

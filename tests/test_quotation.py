@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from assistant.asking import Kind
 from assistant.quotation import QUOTED, find_quotation, quote
 from store.episodic import EpisodicStore
 from store.records import Heard, Span
@@ -68,6 +69,22 @@ def test_who_asks_for_anything_said_hears_the_last_of_it(store: EpisodicStore) -
     said = [each.text for each in quote(store, "what did I say?", "heard")]
     assert said == ["sentence 4", "sentence 3", "sentence 2"]
     assert [each.text for each in quote(store, "what did I say?", "heard", Span(BEGAN, BEGAN + 10))] == ["sentence 0"]
+
+
+@pytest.mark.parametrize("kind", ["read", "either", None])
+def test_what_the_wearer_noted_is_quoted_as_that(store: EpisodicStore, kind: Kind | None) -> None:
+    store.add_note(1, Span(BEGAN + 60, BEGAN + 80), "the boiler is Anna's")
+    found = find_quotation(store, "what does my note say about the boiler?", kind)
+    assert found.text == 'You noted "the boiler is Anna\'s" at 08:01.'
+    assert found.note == "Quoted as you wrote it down."
+    (moment,) = found.moments
+    assert moment.keyframe.captured_at == BEGAN + 60 and moment.score == 1.0
+
+
+def test_what_was_noted_was_not_heard(store: EpisodicStore) -> None:
+    store.add_note(1, Span(BEGAN + 60, BEGAN + 80), "the boiler is Anna's")
+    assert quote(store, "what did she say about the boiler?", "heard") == []
+    assert quote(store, "what did I say?", "heard") == quote(store, SIGN, "read") == []
 
 
 def test_a_name_may_have_been_read_or_heard(store: EpisodicStore) -> None:

@@ -17,10 +17,10 @@ from store.episodic import EpisodicStore
 from store.errors import UserError
 from store.lock import RecordingLock
 from store.records import Heard, Keyframe, Span
-from store.spans import moments_of, total_s, worn
+from store.spans import moment_span, moments_of, total_s, worn
 from store.upkeep.check import check
 from store.upkeep.forgetting import forget
-from store.upkeep.pins import kept, moment_span, pin, pins, unpin
+from store.upkeep.pins import kept, pin, pins, unpin
 from store.upkeep.retention import BEST, NOTHING, TENTH, WORDS, _Days, _left_of, apply, preview
 
 DAY_S = 86_400

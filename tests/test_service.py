@@ -331,7 +331,7 @@ def test_a_disk_below_its_reserve_is_a_state_and_recording_goes_on_with_room(
     settings = room._settings
     room._settings = replace(settings, reserve_bytes=2**60, warn_bytes=2**60)
     state = running.reaches("disk full", 5)
-    assert any("GB are kept in reserve" in each for each in state.warnings)
+    assert any("are kept in reserve" in each for each in state.warnings)
     room._settings = settings
     running.reaches("recording", 5)
     running.keeps_more()
@@ -343,7 +343,7 @@ def test_what_little_room_there_is_is_told_in_megabytes(memory: Path, monkeypatc
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=24 * 10**6))
     with EpisodicStore.open(memory) as store:
         state = Service(store, CameraSettings(uri="usb:0"), CONFIG, Event()).state
-    assert state.warnings == ("Only 24 MB are free on the disk of the memory, and 2.1 GB are kept in reserve.",)
+    assert state.warnings == ("Only 24.0 MB are free on the disk of the memory, and 2.1 GB are kept in reserve.",)
 
 
 def test_a_disk_without_room_even_to_begin_is_waited_for(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:

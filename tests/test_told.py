@@ -38,6 +38,13 @@ def test_each_row_stands_once_with_the_keyframe_it_is_nearest_to_in_time_order(s
     assert words_around(store, shown, 6.0) == ['first sign: "BAKERY"', "second", "third"]
 
 
+def test_a_note_stands_beside_what_was_said_as_what_it_is(store: EpisodicStore) -> None:
+    shown = keyframes(store, 10)
+    tell(store, 8, 12, "first")
+    store.add_note(1, Span(BEGAN + 9, BEGAN + 11), "lent to Anna")
+    assert words_around(store, shown, 6.0) == ['first note: "lent to Anna"']
+
+
 def test_what_is_far_from_every_keyframe_is_left_out(store: EpisodicStore) -> None:
     shown = keyframes(store, 10, 40)
     tell(store, 17, 30, "too late and too early")

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from store.episodic import EpisodicStore
 from store.records import Coverage, Moment, Span, Transcript, local_time
+from store.transcripts import NOTE
 from tui.clock import say_duration, zone_offset_s
 from tui.picture import Picture
 
@@ -55,7 +56,7 @@ def print_evidence(store: EpisodicStore, answer: "Answer", console: Console, sho
     if answer.moments and not answer.seen:
         console.print("Looked at, and found nothing of it:", style="dim")
     for moment in answer.moments[:shown]:
-        jpeg, day = store.jpeg(moment.keyframe), _recorded_day(store, moment)
+        jpeg, day = store.jpeg(moment.keyframe), recorded_day(store, moment)
         console.print(_moment_beside_picture(moment, jpeg, day))
     console.print(say_coverage(answer.coverage, zone_offset_s(store)), style="dim")
 
@@ -77,18 +78,20 @@ def _moment_beside_picture(moment: Moment, jpeg: bytes, day: Span) -> Renderable
     return table
 
 
-def day_strip(moment: Moment, day: Span) -> str:
+def day_strip(moment: Moment, day: Span, cells: int = STRIP_CELLS) -> str:
     """The place in the recorded part of the day: 08:00 ────●─────────── 08:04."""
     offset_s = moment.keyframe.zone_offset_s
     share = (moment.keyframe.captured_at - day.started_at) / max(day.duration_s, 1.0)
-    place = min(STRIP_CELLS - 1, max(0, int(share * STRIP_CELLS)))
-    line = "─" * place + "●" + "─" * (STRIP_CELLS - 1 - place)
+    place = min(cells - 1, max(0, int(share * cells)))
+    line = "─" * place + "●" + "─" * (cells - 1 - place)
     return f"{local_time(day.started_at, offset_s):%H:%M} {line} {local_time(day.ended_at, offset_s):%H:%M}"
 
 
 def say_quoted(row: Transcript, zone_offset_s: int) -> str:
-    """When words were heard or in view, and how sure the engine is that wrote them down."""
+    """When words were heard or in view, and how sure the engine is that wrote them down; or what they were noted to."""
     began, ended = (local_time(at, zone_offset_s) for at in (row.started_at, row.ended_at))
+    if row.source == NOTE:
+        return f"{began:%H:%M:%S} to {ended:%H:%M:%S} noted: {row.text}"
     verb = "heard" if row.source == "speech" else "read"
     return f"{began:%H:%M:%S} to {ended:%H:%M:%S} {verb} by {row.engine}, confidence {row.confidence:.2f}: {row.text}"
 
@@ -106,7 +109,7 @@ def say_coverage(coverage: Coverage, zone_offset_s: int) -> str:
     return "; ".join(told) + "."
 
 
-def _recorded_day(store: EpisodicStore, moment: Moment) -> Span:
+def recorded_day(store: EpisodicStore, moment: Moment) -> Span:
     """From the first to the last second recorded on the moment's day, by the wearer's clock."""
     midnight = moment.keyframe.local_time.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
     worn = [Span(session.started_at, session.ended_at or session.heartbeat_at) for session in store.sessions()]

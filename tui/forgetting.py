@@ -16,12 +16,12 @@ from store.episodic import EpisodicStore
 from store.errors import DiskFull, UserError
 from store.layout import UNCLAIMED
 from store.records import Span, local_time
-from store.spans import session_span
-from store.units import read_quantity
-from store.upkeep.pins import moment_span, pins
+from store.spans import moment_span, session_span, with_end
+from store.units import read_quantity, say_bytes
 from store.upkeep.pins import pin as pin_span
+from store.upkeep.pins import pins
 from store.upkeep.pins import unpin as unpin_span
-from tui.clock import asked_span, say_bytes, say_duration, zone_offset_s
+from tui.clock import asked_span, say_duration, zone_offset_s
 from tui.options import KEYFRAME, span_options
 from tui.secrecy import open_memory
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from store.upkeep.forgetting import Forgetting, Receipt
     from store.upkeep.retention import Step
 
-BEHIND_S = 0.001  # a span does not hold its end
 LONGEST_S = 100 * 365 * 86_400.0
 RUNGS = ("all keyframes", "one keyframe in ten", "the best of each moment", "words only", "nothing")
 
@@ -63,12 +62,12 @@ def forget(
         if planned.is_nothing and not planned.backups:
             click.echo("Nothing is known of that time.")
             return
-        click.echo(_say_planned(planned, zone_offset_s(store)))
+        click.echo(say_planned(planned, zone_offset_s(store)))
         if not yes and not _confirmed("Destroy it for good?"):
             click.echo("Nothing was changed.")
             return
         receipt = forget_spans(store, [span])
-        click.echo(_say_receipt(receipt, zone_offset_s(store)))
+        click.echo(say_receipt(receipt, zone_offset_s(store)))
     if (memory / UNCLAIMED).is_dir():
         click.echo(f"What a repair laid into {memory / UNCLAIMED} is not reached: delete that folder.", err=True)
     if receipt.unreached:
@@ -135,7 +134,7 @@ def _meant(
     if moment is not None:
         return moment_span(store.keyframe(moment).id)
     if session is not None:
-        return _span_of_session(store, session)
+        return span_of_session(store, session)
     span = asked_span(store, since, until)
     if span is None:
         raise UserError("There is nothing recorded to forget.", "Record first.")
@@ -147,11 +146,11 @@ def _last(store: EpisodicStore, seconds: float) -> Span:
     if not 0 < seconds <= LONGEST_S:
         raise UserError(f"{seconds:g} seconds cannot be forgotten.", "For example: whereabouts forget --last 5m")
     ends = [time.time(), *(session.heartbeat_at for session in store.sessions() if session.ended_at is None)]
-    return Span(min(ends) - seconds, max(ends) + BEHIND_S)
+    return with_end(Span(min(ends) - seconds, max(ends)))
 
 
-def _span_of_session(store: EpisodicStore, session_id: int) -> Span:
-    """With its very last picture, sound and word, which may lie at its end: a span does not hold its end."""
+def span_of_session(store: EpisodicStore, session_id: int) -> Span:
+    """With its very last picture, sound and word, which may lie at its end."""
     known = {each.id: each for each in store.sessions()}
     if session_id not in known:
         raise UserError(f"There is no session {session_id}.", f"There are: {', '.join(map(str, known)) or 'none'}.")
@@ -160,7 +159,7 @@ def _span_of_session(store: EpisodicStore, session_id: int) -> Span:
     ends = [span.ended_at, *([time.time()] if session.ended_at is None else [])]
     for column, table in (("captured_at", "keyframes"), ("ended_at", "sounds"), ("ended_at", "transcripts")):
         ends.append(store.database.value(f"SELECT max({column}) FROM {table} WHERE session_id = ?", (session_id,)) or 0)
-    return Span(span.started_at, max(ends) + BEHIND_S)
+    return with_end(Span(span.started_at, max(ends)))
 
 
 def _confirmed(question: str) -> bool:
@@ -169,13 +168,13 @@ def _confirmed(question: str) -> bool:
     return click.confirm(question, err=True)
 
 
-def _say_planned(planned: "Forgetting", zone_s: int) -> str:
+def say_planned(planned: "Forgetting", zone_s: int) -> str:
     spans = ", ".join(_say_span(span, zone_s) for span in planned.spans)
     lines = [
         f"{spans}: {say_duration(planned.seconds)} worn, of {len(planned.sessions)} sessions.",
         f"  {planned.keyframes} keyframes ({say_bytes(planned.picture_bytes)}), "
         f"{planned.sounds} sounds ({say_bytes(planned.sound_bytes)})",
-        f"  {planned.speech} transcripts of speech, {planned.scene_text} texts that were read",
+        f"  {planned.speech} transcripts of speech, {planned.scene_text} texts that were read, {planned.notes} notes",
         f"  {sum(planned.embeddings.values())} embeddings, {planned.turns} answers, {planned.pins} pins",
     ]
     lines += [f"  and in the backup {each}" for each in planned.backups]
@@ -183,11 +182,11 @@ def _say_planned(planned: "Forgetting", zone_s: int) -> str:
     return "\n".join(lines)
 
 
-def _say_receipt(receipt: "Receipt", zone_s: int) -> str:
+def say_receipt(receipt: "Receipt", zone_s: int) -> str:
     gone = receipt.destroyed
     lines = [
         f"Forgotten at {local_time(receipt.at, zone_s):%Y-%m-%d %H:%M:%S}: {gone.keyframes} keyframes, {gone.sounds} "
-        f"sounds, {gone.speech + gone.scene_text} transcripts, {gone.turns} answers.",
+        f"sounds, {gone.speech + gone.scene_text} transcripts, {gone.notes} notes, {gone.turns} answers.",
         f"Keys destroyed: {receipt.keys}. Files written anew: {', '.join(receipt.files) or 'none'}.",
     ]
     lines += [f"Forgotten in the backup {each} as well." for each in receipt.reached]

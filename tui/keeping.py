@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from store.errors import MemoryDamaged
-from tui.clock import asked_span, say_bytes
+from store.units import say_bytes
+from tui.clock import asked_span
 from tui.options import span_options
 from tui.progress import done_of_total
 from tui.secrecy import open_memory

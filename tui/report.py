@@ -14,7 +14,8 @@ from rich.text import Text
 
 from store.config import CameraSettings
 from store.records import Coverage, Moment, Session, Transcript, local_time
-from tui.clock import iso, say_bytes, say_duration
+from store.units import say_bytes
+from tui.clock import iso, say_duration
 
 if TYPE_CHECKING:
     from assistant.answer import Answer
@@ -86,7 +87,7 @@ def _say_day(status: dict[str, Any]) -> str:
         return "too little is recorded to tell"
     a_day, worn_h = status["bytes_a_day"], WORN_A_DAY_S // 3600
     days = status["disk_free_bytes"] / a_day
-    return f"{say_bytes(int(a_day))} for {worn_h} hours worn; the disk has room for {days:.3g} days"
+    return f"{say_bytes(a_day)} for {worn_h} hours worn; the disk has room for {days:.3g} days"
 
 
 def _say_recorder(status: dict[str, Any]) -> str:

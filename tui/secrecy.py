@@ -12,6 +12,7 @@ import click
 from store.entry import require_place
 from store.episodic import EpisodicStore
 from store.errors import MemoryLocked, UserError
+from store.layout import DATABASE
 from store.vault import Vault, is_encrypted
 
 TRIES = 3
@@ -19,7 +20,7 @@ TRIES = 3
 
 def open_memory(directory: Path, *, create: bool = True) -> EpisodicStore:
     """EpisodicStore.open for the command line; a new memory says once where its key is."""
-    new = create and not is_encrypted(directory) and not (directory / "memory.db").exists()
+    new = create and not is_encrypted(directory) and not (directory / DATABASE).exists()
     try:
         store = EpisodicStore.open(directory, create=create)
     except MemoryLocked:
@@ -49,8 +50,9 @@ def unlock(memory: Path) -> None:
 @click.pass_obj
 def lock(memory: Path) -> None:
     """Nobody may open the memory without its passphrase from now on."""
+    _need_memory(memory)
     try:
-        vault = _vault(memory)
+        vault = _encrypting(memory, Vault.open(memory))
     except MemoryLocked:
         click.echo(f"{memory} is locked already.")
         return
@@ -63,10 +65,10 @@ def lock(memory: Path) -> None:
 @click.pass_obj
 def passwd(memory: Path, remove: bool) -> None:
     """Protect the memory with a passphrase, or with another one."""
-    from store.upkeep.backup import renew_keys
+    from store.upkeep.ownership import renew_keys
 
     with open_memory(memory, create=False) as store:
-        vault = _vault(memory)
+        vault = _encrypting(memory, store.vault)
         if remove:
             click.echo(f"The key is now in {vault.without_passphrase().place}.")
         else:
@@ -80,8 +82,8 @@ def passwd(memory: Path, remove: bool) -> None:
 @click.pass_obj
 def key(memory: Path) -> None:
     """Print the recovery key, which opens the memory and every backup of it on any machine."""
-    open_memory(memory, create=False).close()
-    click.echo(_vault(memory).recovery_key)
+    with open_memory(memory, create=False) as store:
+        click.echo(_encrypting(memory, store.vault).recovery_key)
     click.echo("Write it down and keep it away from this machine: whoever has it can read everything.", err=True)
 
 
@@ -115,9 +117,7 @@ def _need_memory(directory: Path) -> None:
     require_place(directory, create=is_encrypted(directory))
 
 
-def _vault(directory: Path) -> Vault:
-    _need_memory(directory)
-    vault = Vault.open(directory)
+def _encrypting(directory: Path, vault: Vault | None) -> Vault:
     if vault is None:
         raise UserError(f"{directory} is not encrypted.", "Every new memory is: export this one and import it.")
     return vault

@@ -7,7 +7,6 @@ Without its manifest an export was interrupted. Nothing in it is trusted: a path
 name or by a link, is refused. This file does not know what the files say.
 """
 
-import ctypes
 import hashlib
 import json
 import os
@@ -17,7 +16,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-from store.disk import make_private_directory, replace_file, writing
+from store.disk import make_private_directory, replace_file, sync_disk, writing
 from store.errors import UserError
 from store.records import local_time
 from store.spans import MICROSECONDS
@@ -84,7 +83,7 @@ class PlainFolder:
     def finish(self, manifest: dict[str, Any]) -> None:
         """From here on it is an export: everything is on disk, and the manifest says so."""
         with writing(self.directory):
-            _sync_disk_of(self.directory)
+            sync_disk(self.directory)
             checksum = _sha256(self.directory / CHECKSUMS)
             whole = {"format": FORMAT, "version": VERSION, **manifest, "checksums_sha256": checksum}
             replace_file(self.directory / MANIFEST, json.dumps(whole, indent=2, ensure_ascii=False).encode() + b"\n")
@@ -169,14 +168,3 @@ def _sha256(path: Path) -> str:
         raise UserError(
             f"{path} cannot be read: {error.strerror}.", "May you read it, and is its disk whole?"
         ) from error
-
-
-def _sync_disk_of(directory: Path) -> None:
-    """Everything written to the file system is on disk: one call instead of one for each of millions of files."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.syncfs(descriptor):
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-    finally:
-        os.close(descriptor)

@@ -21,6 +21,7 @@ from store.plain.exif import without_time
 from store.plain.folder import EXPORT_AGAIN, Exported, Progress, manifest_of, own_path, path_inside, verified
 from store.records import Gap, Keyframe, Session, Sound, Transcript, Turn
 from store.spans import MICROSECONDS, keyframe_id
+from store.transcripts import SOURCES
 
 # In this order a session is there before what belongs to it. Moments are left out: they follow from the keyframes.
 TABLES = ("sessions", "keyframes", "sounds", "gaps", "transcripts", "turns", "pins")
@@ -131,6 +132,8 @@ def _require_possible(table: str, row: Row) -> None:
         raise ValueError(f"{row['id']} is the id of another time")
     if table == "keyframes" and min(row["width_px"], row["height_px"]) < 1:
         raise ValueError(f"no picture has {row['width_px']} x {row['height_px']} pixels")
+    if table == "transcripts" and row["source"] not in SOURCES:
+        raise ValueError(f"words are not of the source {row['source']!r}")
     if table == "turns" and not _are_ids(row["keyframe_ids"]):
         raise ValueError(f"{row['keyframe_ids']!r} are no keyframe ids")
 

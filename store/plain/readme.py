@@ -29,8 +29,9 @@ films/SESSION.mp4
     The pictures of one session as a film (H.264 in MP4), smaller than the pictures themselves. It runs as long as the
     session did: each picture stands until the next one; black is a gap, in which nothing was seen.
 transcripts/SESSION.vtt
-    What was said in that session, and, in [square brackets], what was written in view: subtitles (WebVTT) for the
-    film of the same name, counted from its first picture (from the session's start where there is no film).
+    What was said in that session, in [square brackets] what was written in view, and in (round ones) what the wearer
+    noted: subtitles (WebVTT) for the film of the same name, counted from its first picture (from the session's start
+    where there is no film).
 
 Rows of tables, in JSON Lines (a line is a row, in UTF-8):
 sessions.jsonl     One camera worn continuously: source (the camera), why it ended, how many pictures a second were
@@ -40,8 +41,9 @@ keyframes.jsonl    The pictures. id is captured_at in microseconds (raised by on
                    showed little. read: what is written in it was looked for.
 gaps.jsonl         Parts of a session in which nothing was seen, and why; "forgotten" is what the wearer had deleted.
 sounds.jsonl       The pieces of sound. heard: their speech was written down.
-transcripts.jsonl  Words with their times. source is "speech" or "scene-text" (written in view), engine the program
-                   that wrote them down, confidence its own trust in them from 0 to 1.
+transcripts.jsonl  Words with their times. source is "speech", "scene-text" (written in view) or "note" (what the
+                   wearer wrote to that time), engine the program that wrote them down, or "wearer", confidence its own
+                   trust in them from 0 to 1.
 moments.jsonl      What one session saw in one half minute of the clock: when, how many pictures, the best of them, and
                    the words whose beginning was heard then. For reading only: all of it follows from the others.
 turns.jsonl        Questions that were asked, the answers, and the ids of the pictures that were shown as evidence.

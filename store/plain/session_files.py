@@ -15,6 +15,9 @@ from store.plain.folder import PlainFolder
 from store.plain.slideshow import Shot, film_size, write_film
 from store.plain.subtitles import Cue, write_subtitles
 from store.records import Gap, Keyframe, Session, Sound, Span, Transcript, local_time
+from store.transcripts import NOTE
+
+SHOWN = {"speech": "{}", "scene-text": "[{}]", NOTE: "({})"}
 
 
 @dataclass(slots=True)
@@ -105,4 +108,4 @@ def _pixels(keyframe: Keyframe) -> int:
 
 
 def _as_shown(words: Transcript) -> str:
-    return words.text if words.source == "speech" else f"[{words.text}]"
+    return SHOWN[words.source].format(words.text)

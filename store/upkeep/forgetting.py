@@ -6,23 +6,22 @@ anew and their keys destroyed (rewriting.py). A crash in between leaves the rest
 This file does not know how a span was named, nor how a backup is made.
 """
 
-import os
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from store.disk import writing
 from store.episodic import EpisodicStore
-from store.errors import DiskFull, UserError
-from store.layout import DATABASE, NEW_DATABASE, UPKEEP, drafts_of, files_of
-from store.lock import RECORDING, RecordingLock
+from store.errors import DiskFull
+from store.layout import UPKEEP
+from store.lock import UPKEEP_WAIT_S, RecordingLock
 from store.records import Session, Span
-from store.spans import id_range, merged, recorded, session_span, total_s
-from store.transcripts import FORGOTTEN
-from store.upkeep.backup import hand_keys, open_backup
+from store.rewriting import Progress, claims_of, rewrite, silent
+from store.spans import id_range, merged, recorded, session_span, total_s, with_end
+from store.transcripts import FORGOTTEN, NOTE
+from store.upkeep.ownership import backups_of
+from store.upkeep.reach import forget_in_backups, is_there
 from store.upkeep.removal import (
     OVERLAPPING,
     cover,
@@ -33,9 +32,7 @@ from store.upkeep.removal import (
     remove_transcripts,
     removing,
 )
-from store.upkeep.rewriting import Progress, claims_of, rewrite, silent
 
-UPKEEP_WAIT_S = 120.0
 OF_IDS = "id >= ?1 AND id < ?2"
 INSIDE = "started_at >= ?1 AND ended_at <= ?2"
 TOUCHING = "started_at < ?2 AND ended_at > ?1"
@@ -64,6 +61,7 @@ class Forgetting:
     sound_bytes: int
     speech: int
     scene_text: int
+    notes: int
     embeddings: dict[str, int]
     turns: int
     pins: int
@@ -79,6 +77,7 @@ class Forgetting:
             self.sounds,
             self.speech,
             self.scene_text,
+            self.notes,
             self.turns,
             self.pins,
             *self.embeddings.values(),
@@ -114,7 +113,7 @@ def plan(store: EpisodicStore, spans: Iterable[Span]) -> Forgetting:
     turns = _found(store, f"SELECT id, 1 FROM turns WHERE {CITING}", ids)
     turns |= _found(store, f"SELECT id, 1 FROM turns WHERE {QUOTING}", times)
     forgotten = [gap for gap in store.gaps() if gap.reason == FORGOTTEN]
-    backups = [row["directory"] for row in store.database.rows("SELECT directory FROM backups ORDER BY directory")]
+    backups = {each: is_there(Path(each)) for each in backups_of(store)}
     return Forgetting(
         spans=tuple(parts),
         seconds=sum(total_s(recorded(sessions, forgotten, part)) for part in parts),
@@ -125,17 +124,18 @@ def plan(store: EpisodicStore, spans: Iterable[Span]) -> Forgetting:
         sound_bytes=sum(sounds.values()),
         speech=sum(source == "speech" for source in words.values()),
         scene_text=sum(source == "scene-text" for source in words.values()),
+        notes=sum(source == NOTE for source in words.values()),
         embeddings={each: sum(store.embedded_count(each, part) for part in parts) for each in store.checkpoints()},
         turns=len(turns),
         pins=len(_found(store, f"SELECT id, 1 FROM pins WHERE {INSIDE}", times)),
         gaps=len(_found(store, f"SELECT id, 1 FROM gaps WHERE {TOUCHING} AND reason <> '{FORGOTTEN}'", times)),
-        backups=tuple(each for each in backups if _is_there(Path(each))),
-        absent=tuple(each for each in backups if not _is_there(Path(each))),
+        backups=tuple(each for each in backups if backups[each]),
+        absent=tuple(each for each in backups if not backups[each]),
     )
 
 
 def forget(store: EpisodicStore, spans: Iterable[Span], progress: Progress = silent) -> Receipt:
-    """Destroy all that was seen, heard, read and answered of some spans, here and in every backup within reach.
+    """Destroy all that was seen, heard, read, noted and answered of some spans, here and in every backup within reach.
 
     What was forgotten before is forgotten in the backups once more: those that were away then may be here now.
     MemoryBusy: a backup is being made. DiskFull: nothing of it is found any more, and its bytes go once there is room.
@@ -152,26 +152,30 @@ def forget(store: EpisodicStore, spans: Iterable[Span], progress: Progress = sil
             full = error
         destroyed_keys = keys - _keys(store)
         is_wiped = store.database.value("SELECT 1 FROM rewrites LIMIT 1") is None
-    reached, unreached = [], {}
     forgotten = merged([*parts, *_forgotten(store)])
-    for row in store.database.rows("SELECT directory FROM backups ORDER BY directory"):
-        progress(row["directory"])
-        try:
-            _forget_in_backup(store, Path(row["directory"]), forgotten)
-            reached.append(row["directory"])
-        except (UserError, OSError) as error:
-            unreached[row["directory"]] = str(error)
+
+    def remove(backup: EpisodicStore) -> None:
+        for part in forgotten:
+            _remove(backup, [part])
+
+    reached, unreached = forget_in_backups(store, remove, progress)
     if full:
         raise full
     return Receipt(destroyed, tuple(files), len(destroyed_keys), tuple(reached), unreached, is_wiped, at=time.time())
 
 
-def _forgotten(store: EpisodicStore) -> list[Span]:
-    """All that was ever forgotten; where a session ends, with the last picture in it, which a span does not hold."""
-    ends = {session.id: session_span(session).ended_at for session in store.sessions()}
-    gaps = [gap for gap in store.gaps() if gap.reason == FORGOTTEN]
-    behind = [0.001 if gap.ended_at >= ends[gap.session_id] else 0.0 for gap in gaps]
-    return [Span(gap.started_at, gap.ended_at + more) for gap, more in zip(gaps, behind, strict=True)]
+def _forgotten(store: EpisodicStore) -> Iterator[Span]:
+    """All that was ever forgotten; where a session ends, with the last picture in it."""
+    ends = {}
+    for session in store.sessions():
+        span = session_span(session)
+        ends[session.id] = span.ended_at
+        if session.ended_because == FORGOTTEN:  # it may be without length, and so without a gap
+            yield with_end(span)
+    for gap in store.gaps():
+        if gap.reason == FORGOTTEN:
+            span = Span(gap.started_at, gap.ended_at)
+            yield with_end(span) if gap.ended_at >= ends[gap.session_id] else span
 
 
 def _remove(store: EpisodicStore, parts: Sequence[Span]) -> Forgetting:
@@ -219,71 +223,15 @@ def _forget_source(store: EpisodicStore, session: Session) -> None:
         store.database.execute(sql, (FORGOTTEN, session.id))
 
 
-def _forget_in_backup(store: EpisodicStore, directory: Path, forgotten: Sequence[Span]) -> None:
-    """A backup is a memory: all that its memory ever forgot is forgotten there as well, and half made copies go."""
-    if _discard_unfinished(directory):
-        return
-    with (
-        open_backup(store, directory) as backup,
-        backup.hold_for_recording(),
-        RecordingLock(directory / UPKEEP).held(UPKEEP_WAIT_S),
-    ):
-        if store.vault:
-            hand_keys(store, directory)
-        before = _times_ns(directory)
-        for part in forgotten:
-            _remove(backup, [part])
-        _delete(directory, [*drafts_of(directory), *_matching(directory, NEW_DATABASE)])
-        for old in ("before-", "damaged"):  # also where it was renewed since, and so has forgotten already
-            _delete(directory, _matching(directory, f"{DATABASE}.{old}"))
-        rewrite(backup)
-        for file, at_ns in _times_ns(directory).items():
-            if before.get(file) != at_ns:  # it is no copy of a file of the memory that has its name
-                os.utime(directory / file, ns=(0, 0))
-
-
-def _discard_unfinished(directory: Path) -> bool:
-    """Of a first backup that was interrupted, and so has no database, nothing stays. Was it one?"""
-    if (directory / DATABASE).exists() or not _is_there(directory):
-        return False
-    with RecordingLock(directory / RECORDING).held(UPKEEP_WAIT_S):
-        if (directory / DATABASE).exists():
-            return False
-        placed = files_of(directory) if (directory / NEW_DATABASE).exists() else ()
-        _delete(directory, [*drafts_of(directory), *placed, *_matching(directory, NEW_DATABASE)])
-        return not any(files_of(directory))
-
-
-def _matching(directory: Path, beginning: str) -> list[str]:
-    return [path.name for path in directory.glob(f"{beginning}*")]
-
-
-def _delete(directory: Path, names: Iterable[str]) -> None:
-    with writing(directory):
-        for name in names:
-            (directory / name).unlink(missing_ok=True)
-
-
-def _times_ns(directory: Path) -> dict[str, int]:
-    return {file: (directory / file).stat().st_mtime_ns for file in files_of(directory)}
-
-
 def _found(store: EpisodicStore, sql: str, ranges: Iterable[tuple[float, float]]) -> dict[int, Any]:
     """The second column of what is found in any of the ranges, by the first."""
     return dict(tuple(row.values()) for each in ranges for row in store.database.rows(sql, each))
 
 
 def _is_in(session: Session, part: Span) -> bool:
-    """A session that goes on may be seeing the part now."""
+    """A session that goes on may be seeing the part now; one of a single picture begins as it ends."""
     known = session_span(session)
-    return known.started_at < part.ended_at and (session.ended_at is None or known.ended_at > part.started_at)
-
-
-def _is_there(directory: Path) -> bool:
-    """Is a backup there, or what an interrupted one left? Without its disk its folder is empty, or is not."""
-    with suppress(OSError):
-        return any((directory / name).exists() for name in (DATABASE, RECORDING))
-    return False
+    return known.started_at < part.ended_at and (session.ended_at is None or known.ended_at >= part.started_at)
 
 
 def _keys(store: EpisodicStore) -> set[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from store.episodic import EpisodicStore
 from store.errors import UserError
 from store.records import Span
-from store.spans import MICROSECONDS, MOMENT_IDS, merged
+from store.spans import merged, moment_span
 from store.upkeep.removal import DAY_S
 
 CITED = "SELECT DISTINCT value AS id FROM turns, json_each(keyframe_ids)"
@@ -24,12 +24,6 @@ class Pin:
     started_at: float
     ended_at: float
     made_at: float
-
-
-def moment_span(keyframe_id: int) -> Span:
-    """The whole half minute of the moment that a keyframe belongs to."""
-    began = keyframe_id // MOMENT_IDS * MOMENT_IDS
-    return Span(began / MICROSECONDS, (began + MOMENT_IDS) / MICROSECONDS)
 
 
 def pin(store: EpisodicStore, span: Span) -> Pin:

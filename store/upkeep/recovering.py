@@ -17,10 +17,10 @@ from store.layout import DATABASE
 from store.packs import Packs
 from store.recall.shards import DAY_IDS
 from store.records import Keyframe, Sound
+from store.rewriting import claims_of
 from store.spans import keyframe_id, session_span
-from store.upkeep.backup import open_backup
 from store.upkeep.contents import TABLES, examined, packs_of, row_now
-from store.upkeep.rewriting import claims_of
+from store.upkeep.ownership import open_backup
 
 DAMAGED = "damaged"
 KEY_OF = "SELECT key FROM keys WHERE file = ?"

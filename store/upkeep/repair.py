@@ -17,14 +17,14 @@ from store.episodic import EpisodicStore
 from store.errors import NothingRecorded
 from store.form import HEADER_BYTES, EncryptedForm, PlainForm
 from store.layout import DATABASE, UNCLAIMED, UPKEEP, files_of
-from store.lock import RecordingLock
+from store.lock import RECORDING, RecordingLock
 from store.recall.shards import APPENDING, locked
+from store.rewriting import rewrite
 from store.spans import MICROSECONDS
 from store.upkeep.check import STRAY_EMBEDDINGS, check
 from store.upkeep.copying import copy_database
 from store.upkeep.orphans import orphan_files, orphan_keys
 from store.upkeep.recovering import DAMAGED, Recovering
-from store.upkeep.rewriting import rewrite
 from store.upkeep.salvage import COPY, Lost, mend_database
 from store.vault import Vault
 
@@ -66,7 +66,7 @@ def repair(directory: Path) -> Repaired:
     refuse_without_keys(directory)
     vault, repaired = Vault.open(directory), Repaired()
     with RecordingLock(directory / UPKEEP).held():
-        with RecordingLock(directory / "recording.lock").held():
+        with RecordingLock(directory / RECORDING).held():
             mended = mend_database(directory / DATABASE, vault.database_key if vault else None)
             repaired.done += mended.done
             repaired.left += mended.left

@@ -26,6 +26,7 @@ from store.errors import MemoryBusy
 from store.layout import UPKEEP
 from store.lock import RecordingLock
 from store.records import Keyframe, Span
+from store.rewriting import rewrite
 from store.spans import clipped, merged, moment_key, moments_of, session_span, without
 from store.transcripts import EXPIRED, FORGOTTEN
 from store.upkeep.pins import kept
@@ -40,7 +41,6 @@ from store.upkeep.removal import (
     remove_transcripts,
     removing,
 )
-from store.upkeep.rewriting import rewrite
 
 TENTH, BEST, WORDS, NOTHING = 1, 2, 3, 4
 IN_LIST = "id IN (SELECT value FROM json_each(?1))"
