@@ -116,10 +116,15 @@ def propose(store: EpisodicStore, checkpoint: Checkpoint, question: str, span: S
 def _recall(store: EpisodicStore, checkpoint: Checkpoint, question: str, span: Span | None) -> list[Keyframe]:
     """At least one candidate."""
     ids = propose(store, checkpoint, question, span)
-    if not ids:
-        where = "in the asked span" if span else "in this memory"
-        raise NothingRecorded(f"Nothing was recorded {where}.", "Record first: whereabouts record --help")
-    return store.keyframes_by_id(ids)
+    if ids:
+        return store.keyframes_by_id(ids)
+    ends = store.first_and_last()
+    if span is None or ends is None:
+        raise NothingRecorded("Nothing was recorded in this memory.", "Record first: whereabouts record --help")
+    began, ended = (f"{keyframe.local_time:%Y-%m-%d %H:%M}" for keyframe in ends)
+    raise NothingRecorded(
+        "Nothing was recorded in the asked span.", f"Ask about a time between {began} and {ended}, or about any."
+    )
 
 
 def _recollect(

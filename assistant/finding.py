@@ -15,7 +15,7 @@ import numpy as np
 
 from assistant.asking import content_words
 from assistant.checkpoints import Checkpoint
-from assistant.prompt import unknown_words
+from assistant.told import NEAR_S
 from store.episodic import EpisodicStore
 from store.errors import UserError
 from store.records import Keyframe, Moment, Span, Transcript
@@ -24,7 +24,6 @@ from store.spans import moment_key
 K = 60  # of the paper: how little the very first ranks stand out
 # How far each ranking is read for a moment that is wanted: what lies close in time ranks close, too.
 KEYFRAMES_A_MOMENT, TRANSCRIPTS_A_MOMENT = 15, 5
-NEAR_S = 60.0  # words belong to the nearest moment, even if its last picture was taken a while before
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +44,16 @@ def find(
     Pictures are left out where the checkpoint does not know the words. "Words in quotes" and beginnings* are looked
     for as they stand, and of any other query the words that say what it is about.
     """
-    if not query.strip():
-        raise UserError("The query is empty.", 'Find, for example: whereabouts find "bus timetable"')
-    plain = query.replace('"', " ").replace("*", " ")
-    words = query if plain != query else " ".join(content_words(query)) or query
+    from assistant.prompt import unknown_words  # transformers takes seconds to come, and words need no model
+
+    words, plain = _words(query), _plain(query)
     vector = None if unknown_words(checkpoint.recall.tokenizer, plain) else checkpoint.recall.encode_question(plain)
     return fuse(store, checkpoint.key, words, vector, span, limit)
+
+
+def find_by_words(store: EpisodicStore, query: str, span: Span | None = None, limit: int = 20) -> list[Found]:
+    """As `find`, but by words alone, for which nobody has to wait for a model. UserError for an empty query."""
+    return fuse(store, "", _words(query), None, span, limit)
 
 
 def fuse(
@@ -79,6 +82,16 @@ def fuse(
         )
         for key in sorted(scores, key=lambda key: (-scores[key], -shown[key].id))[:limit]
     ]
+
+
+def _words(query: str) -> str:
+    if not query.strip():
+        raise UserError("The query is empty.", 'Find, for example: whereabouts find "bus timetable"')
+    return query if _plain(query) != query else " ".join(content_words(query)) or query
+
+
+def _plain(query: str) -> str:
+    return query.replace('"', " ").replace("*", " ")
 
 
 def _told(store: EpisodicStore, words: str, span: Span | None, limit: int) -> list[tuple[Keyframe, Transcript]]:

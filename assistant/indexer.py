@@ -19,7 +19,7 @@ from assistant.vision import pixels
 from store.episodic import EpisodicStore
 from store.errors import MemoryDamaged, UserError
 from store.records import Keyframe, Reduction
-from store.upkeep.rewriting import resume
+from store.rewriting import resume
 
 KEYFRAMES_A_PASS = 32
 JUDGED_A_PASS = 4  # pictures by which it is told whether the checkpoint knows such pictures
@@ -42,13 +42,15 @@ def catch_up(
     checkpoint: Checkpoint,
     progress: Callable[[int], None] | None = None,
     reduce: bool = True,
+    stop: Callable[[], bool] = lambda: False,
 ) -> int:
     """Embed every keyframe that has no embedding of this checkpoint; returns how many. `progress` hears each pass.
 
-    With `reduce`, those that show nothing new become small pictures (assistant/salience.py).
+    With `reduce`, those that show nothing new become small pictures (assistant/salience.py). `stop` is asked between
+    passes.
     """
     done = 0
-    while keyframes := store.unindexed(checkpoint.key, KEYFRAMES_A_PASS):
+    while not stop() and (keyframes := store.unindexed(checkpoint.key, KEYFRAMES_A_PASS)):
         try:
             embedded = embed(store, checkpoint, keyframes)
         except UserError:

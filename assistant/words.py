@@ -7,11 +7,12 @@ together, so that no sentence is cut where a file ends. This file does not know 
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 import numpy as np
 
+from assistant.asking import Kind
 from assistant.scene_text import SceneReader
 from assistant.speech import PAD_S, RATE_HZ, SAME_SPEECH_S, decode_sound, speech_spans
 from assistant.transcription import Engine, open_engine
@@ -53,6 +54,11 @@ def waiting_for_words(store: EpisodicStore, span: Span | None = None) -> Waiting
         keyframes=sum(span.started_at <= each.captured_at < span.ended_at for each in keyframes),
         sounds=sum(each.started_at < span.ended_at and each.ended_at > span.started_at for each in sounds),
     )
+
+
+def only(words: Words, kind: Kind) -> Words:
+    """The settings without the words that a question of this kind does not ask for."""
+    return replace(words, speech=words.speech and kind != "read", scene_text=words.scene_text and kind != "heard")
 
 
 def catch_up_on_words(

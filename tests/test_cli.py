@@ -224,9 +224,9 @@ def test_bad_input_on_an_empty_machine(
 @pytest.mark.parametrize(
     ("arguments", "code", "happened", "hint"),
     [
-        (["ask", "  "], 2, "The question is empty.", "whereabouts ask"),
-        (["ask", WHERE, "--until", "07:00"], 3, "Nothing was recorded", "whereabouts record"),
-        (["moments", "--since", "yesterday"], 2, "'yesterday' is not a time", "08:30"),
+        (["ask", "  "], 2, "The question is empty.", "where did I put"),
+        (["ask", WHERE, "--until", "07:00"], 3, "Nothing was recorded", "between 2026-03-02 08:00"),
+        (["moments", "--since", "the cup"], 2, "'the cup' is not a time", "yesterday morning"),
         (["moments", "--since", "09:00", "--until", "08:00"], 2, "not after", "Exchange"),
         (["show", "7"], 2, "no keyframe 7", "nearest"),
         (["show", "1772434800000000", "-o", "/nowhere/a.jpg"], 2, "no folder /nowhere", "Make it"),

@@ -7,21 +7,17 @@ where a model is asked. This file does not know how anything is recorded, found,
 import os
 import resource
 import time
-from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import click
 
-from assistant.asking import Kind, asks_for_words
-from store.config import Config, load_config, memory_directory
+from assistant.asking import asks_for_words
+from store.config import load_config, memory_directory
 from store.disk import open_private, writing
-from store.episodic import EpisodicStore
-from store.errors import CheckpointError, UserError
-from tui import forgetting, keeping, report
-from tui.clock import asked_span, zone_offset_s
+from tui import forgetting, keeping, noting, report
+from tui.clock import asked_span, wearers_clock, zone_offset_s
 from tui.daemon import config, service
 from tui.evidence import print_answer, print_evidence, say_quoted, screen
 from tui.exits import Program, stopping
@@ -30,6 +26,8 @@ from tui.picture import Picture
 from tui.progress import watch_indexing, watch_loading, watch_tidying, watch_words
 from tui.recording import cameras, import_films, pause, private, record, resume
 from tui.secrecy import key, lock, open_memory, passwd, unlock
+from tui.status import status
+from tui.terminal import tui
 from tui.workbench import evaluate, questions, train
 
 FOLLOW_EVERY_S = 5.0
@@ -97,17 +95,23 @@ def index(memory: Path, follow: bool) -> None:
 @json_option
 @click.pass_obj
 def ask(memory: Path, question: str, since: str | None, until: str | None, as_json: bool) -> None:
-    """Ask about what was seen, for example: whereabouts ask "where did I put my wallet?" """
+    """Ask about what was seen, for example: whereabouts ask "where did I put my wallet yesterday?" """
+    from assistant.conversation import understand
+
     with open_memory(memory, create=False) as store:
         config, span = load_config(), asked_span(store, since, until)
+        understood = understand(question, None, *wearers_clock(store))
         checkpoint = watch_loading(config.model.checkpoint)
         watch_indexing(store, checkpoint)
-        if kind := asks_for_words(question):
-            _write_down(store, config, kind)
         from assistant.answer import ask as ask_memory
+        from assistant.words import only
 
+        if kind := asks_for_words(understood.question):
+            end_s = time.monotonic() + PATIENCE_S
+            wanted = replace(config, words=only(config.words, kind))
+            watch_words(store, wanted, lambda: time.monotonic() > end_s)
         console = screen(quiet=as_json)
-        answer = print_answer(ask_memory(store, checkpoint, question, span), console)
+        answer = print_answer(ask_memory(store, checkpoint, understood.question, span or understood.span), console)
         if as_json:
             click.echo(report.to_json(report.answer_json(answer, zone_offset_s(store))))
         else:
@@ -203,56 +207,14 @@ def words(memory: Path, query: str, since: str | None, until: str | None, limit:
         click.echo(f"The words of {counts} are not written down yet. Run: whereabouts index", err=True)
 
 
-@cli.command()
-@json_option
-@click.pass_obj
-def status(memory: Path, as_json: bool) -> None:
-    """What is in the memory, how much room it takes, and how the recorder is."""
-    with open_memory(memory, create=False) as store:
-        found: dict[str, Any] = store.status()
-        recorder = _recorder(memory) if found["recording"] else None
-        described = report.status_json(found, _indexed(found["indexed"]), store.sessions(), recorder)
-    if as_json:
-        click.echo(report.to_json(described))
-    else:
-        screen().print(report.status_table(described))
-
-
 for command in (
+    tui,
+    status,
     *(record, import_films, cameras, pause, private, resume, service, config),
     *forgetting.COMMANDS,
+    *noting.COMMANDS,
     *keeping.COMMANDS,
     *(unlock, lock, passwd, key),
     *(train, questions, evaluate),
 ):
     cli.add_command(command)
-
-
-def _write_down(store: EpisodicStore, config: Config, kind: Kind) -> None:
-    """The words that are asked for, as far as can be waited for: a recorder may add to them all the time."""
-    speech, scene_text = kind != "read", kind != "heard"
-    wanted = replace(
-        config.words, speech=config.words.speech and speech, scene_text=config.words.scene_text and scene_text
-    )
-    end_s = time.monotonic() + PATIENCE_S
-    watch_words(store, replace(config, words=wanted), lambda: time.monotonic() > end_s)
-
-
-def _recorder(memory: Path) -> dict[str, Any] | None:
-    """How the recorder of a live camera is; None where a film is being recorded, which says nothing of itself."""
-    from device.control import request
-
-    with suppress(UserError):
-        return request(memory, "status")
-    return None
-
-
-def _indexed(counts: dict[str, int]) -> dict[str, Any]:
-    """How far the configured checkpoint is, or why it cannot be told."""
-    from assistant.checkpoints import describe
-
-    name = load_config().model.checkpoint
-    try:
-        return {"name": name, "indexed": counts.get(describe(name).key, 0), "problem": None}
-    except CheckpointError as error:
-        return {"name": name, "indexed": 0, "problem": error.message}

@@ -25,7 +25,7 @@ def install(memory: Path, camera: str) -> None:
     from device import unit
 
     uri = camera if camera in load_config().cameras or ":" in camera else str(Path(camera).absolute())
-    units = unit.install(unit.unit_directory(), _command(), uri, memory)
+    units = unit.install(unit.unit_directory(), program(), uri, memory)
     for path in units:
         click.echo(f"Wrote {path}.")
     if left := unit.start():
@@ -77,7 +77,7 @@ def show() -> None:
     click.echo(documented(load_config()), nl=False)
 
 
-def _command() -> list[str]:
-    """How this program is started, wherever systemd starts it."""
+def program() -> list[str]:
+    """How this program is started, from wherever."""
     script = Path(sys.executable).with_name("whereabouts")
     return [str(script)] if script.exists() else [sys.executable, "-c", "from tui.cli import main; main()"]

@@ -3,12 +3,13 @@
 This file does not know how anything is recorded, nor what a recorder says of itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
 from datetime import datetime
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -136,11 +137,16 @@ def _hold(memory: Path, do: str, duration: str | None) -> None:
         raise UserError(f"Nothing can be held for {duration}.", "Give a duration from 1s to 3650d, or none.")
     open_memory(memory, create=False).close()  # says so where there is no memory
     state = request(memory, do, for_s)
-    length = f" for {say_duration(for_s)}" if for_s else " until you run: whereabouts resume" if do != "resume" else ""
-    nobody = "" if state["running"] else " No recorder is running; the next one will know."
-    click.echo(f"{HELD[do]}{length}.{nobody}")
+    click.echo(say_held(do, for_s, state))
     for warning in state.get("warnings", ()):
         click.echo(warning, err=True)
+
+
+def say_held(do: str, for_s: float | None, state: Mapping[str, Any]) -> str:
+    """What came of asking a recorder to stand still or go on; `state` is its answer."""
+    length = f" for {say_duration(for_s)}" if for_s else " until you run: whereabouts resume" if do != "resume" else ""
+    nobody = "" if state["running"] else " No recorder is running; the next one will know."
+    return f"{HELD[do]}{length}.{nobody}"
 
 
 def _config(fps: float | None) -> Config:
