@@ -1,7 +1,10 @@
 """What a person sees of an answer's evidence."""
 
+from pathlib import Path
+
+from store.episodic import EpisodicStore
 from store.records import Coverage, Gap, Keyframe, Moment, Span, Transcript
-from tui.evidence import day_strip, say_coverage, say_quoted
+from tui.evidence import day_strip, recorded_day, say_coverage, say_quoted
 
 BEGAN = 1_772_434_800.0  # 08:00 an hour east of UTC
 DAY = Span(BEGAN, BEGAN + 240)
@@ -25,6 +28,19 @@ def test_the_strip_shows_the_place_in_the_day() -> None:
 
 def test_a_day_of_no_length_still_has_a_place() -> None:
     assert "●" in day_strip(moment(0), Span(BEGAN, BEGAN))
+
+
+def test_a_day_is_what_was_recorded_of_it(tmp_path: Path) -> None:
+    with EpisodicStore.open(tmp_path / "memory") as store:
+        store.end_session(store.begin_session("film", BEGAN - 100, 3600, 1.0).id, BEGAN + 40, "end of film")
+        assert recorded_day(store, moment(0)) == Span(BEGAN - 100, BEGAN + 40)
+
+
+def test_the_first_moment_after_midnight_is_its_own_day(tmp_path: Path) -> None:
+    midnight_s = 16 * 3600.0
+    with EpisodicStore.open(tmp_path / "memory") as store:
+        store.begin_session("camera", BEGAN + midnight_s - 60, 3600, 1.0)  # last heard of a minute before
+        assert recorded_day(store, moment(midnight_s)) == Span(BEGAN + midnight_s, BEGAN + midnight_s)
 
 
 def test_coverage_says_what_was_seen_of_what_was_worn() -> None:

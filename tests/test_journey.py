@@ -40,6 +40,19 @@ class Terminal:
             time.sleep(0.2)
         raise TimeoutError(screen)
 
+    def press(self, *keys: str) -> None:
+        """Keys by tmux's names, or letters."""
+        self._tmux("send-keys", *keys)
+
+    def wait_for(self, *shown: str) -> str:
+        """The screen, once all of that stands on it."""
+        deadline_s = time.monotonic() + WAIT_S
+        while not all(each in (screen := self._tmux("capture-pane", "-p")) for each in shown):
+            if time.monotonic() > deadline_s:
+                raise TimeoutError(f"{shown} did not come:\n{screen}")
+            time.sleep(0.1)
+        return screen
+
     def close(self) -> None:
         self._tmux("kill-server")
 
@@ -74,3 +87,35 @@ def test_a_newcomer_records_asks_and_looks_back(terminal: Terminal, tmp_path: Pa
 
     screen, code = terminal.type(f"{program} check")
     assert code == 0 and "The memory is whole." in screen
+
+
+def test_a_newcomer_opens_the_screen_records_asks_opens_and_forgets(terminal: Terminal, tmp_path: Path) -> None:
+    program = shlex.join([sys.executable, "-c", "from tui.cli import main; main()", "--memory", str(tmp_path / "mine")])
+    terminal.press(f"{program} tui", "Enter")
+    terminal.wait_for("Nothing is remembered yet", "not recording", "What did you see?")
+    terminal.press("Tab", "Enter")  # the button that records a simulated home
+    terminal.wait_for("Ask, for example", "Monday, 02 March 2026, 08:00 to 08:03.", "not recording")
+
+    terminal.press("where did I put my wallet?", "Enter")
+    screen = terminal.wait_for("●", "pointer score of", "Recorded 3 min 59 s of 3 min 59 s worn.")
+    assert "▀▀▀▀" in screen and "Mon 02 Mar" in screen
+
+    terminal.press("Tab", "Enter")
+    terminal.wait_for("of 240 of the day", "Forget")
+    terminal.press("n")
+    terminal.wait_for("Note to this moment")
+    terminal.press("lent to Anna", "Enter")
+    terminal.wait_for("noted  lent to Anna")
+    terminal.press("d")
+    terminal.wait_for("30 keyframes", "1 answers", "Destroy for good")
+    terminal.press("D")
+    terminal.wait_for("Keys destroyed", "Close")
+    terminal.press("Enter", "Escape")
+    terminal.wait_for("What did you see?")
+
+    terminal.press("F3")
+    terminal.wait_for("Mon 02 Mar 2026")
+    terminal.press("C-q")
+    terminal.wait_for("Keep its recovery key")  # said before, and still there after the screen
+    screen, code = terminal.type(f"{program} status")
+    assert code == 0 and "1 sessions, 210 keyframes, 1 gaps" in screen and "0 questions" in screen

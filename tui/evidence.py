@@ -13,6 +13,7 @@ from rich.text import Text
 
 from store.episodic import EpisodicStore
 from store.records import Coverage, Moment, Span, Transcript, local_time
+from store.spans import worn
 from store.transcripts import NOTE
 from tui.clock import say_duration, zone_offset_s
 from tui.picture import Picture
@@ -112,7 +113,6 @@ def say_coverage(coverage: Coverage, zone_offset_s: int) -> str:
 def recorded_day(store: EpisodicStore, moment: Moment) -> Span:
     """From the first to the last second recorded on the moment's day, by the wearer's clock."""
     midnight = moment.keyframe.local_time.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
-    worn = [Span(session.started_at, session.ended_at or session.heartbeat_at) for session in store.sessions()]
-    that_day = [span for span in worn if span.started_at < midnight + DAY_S and span.ended_at >= midnight]
-    began, ended = min(span.started_at for span in that_day), max(span.ended_at for span in that_day)
-    return Span(max(began, midnight), min(ended, midnight + DAY_S))
+    # a session that goes on may be known only to a second before the moment
+    parts = [Span(moment.started_at, moment.ended_at), *worn(store.sessions(), Span(midnight, midnight + DAY_S))]
+    return Span(min(part.started_at for part in parts), max(part.ended_at for part in parts))

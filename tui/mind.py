@@ -1,0 +1,112 @@
+"""The mind: the one thread in which a model works, on what it is asked and, while nobody asks, on the index.
+
+    mind.think(Question(listener, "where did I put my wallet?"))
+
+The checkpoint is loaded behind whatever is shown. Where it cannot be, every thought fails with the reason. This file
+does not know what a thought is about, nor who listens.
+"""
+
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+from store.config import Config
+from store.episodic import EpisodicStore
+from store.errors import UserError
+from tui.messages import CheckpointFailed, CheckpointLoaded, IndexFailed, KeyframesIndexed
+from tui.thoughts import Listener, Thought
+
+if TYPE_CHECKING:
+    from assistant.checkpoints import Checkpoint
+
+INDEX_EVERY_S = 3.0
+AFTER_FAILURE_S = 60.0
+END_S = 5.0
+
+
+class Mind:
+    """Lives from `begin` to `end`. `everybody` is told of the checkpoint and of the index."""
+
+    def __init__(self, directory: Path, config: Config, everybody: Listener) -> None:
+        self._directory, self._config, self._everybody = directory, config, everybody
+        self._thoughts: SimpleQueue[Thought] = SimpleQueue()
+        self._ending = Event()
+        self._thread = Thread(target=self._live, name="mind", daemon=True)
+
+    def begin(self) -> None:
+        self._thread.start()
+
+    def think(self, thought: Thought) -> None:
+        """After what was asked before."""
+        self._thoughts.put(thought)
+
+    def end(self) -> None:
+        """Leave off within the step that is under way; one that takes long is not waited for."""
+        self._ending.set()
+        self._thoughts.put(Thought(self._everybody))  # wakes it up
+        self._thread.join(END_S)
+
+    def _live(self) -> None:
+        try:
+            checkpoint = self._load()
+        except UserError as error:
+            self._everybody.post_message(CheckpointFailed(error))
+            while not self._ending.is_set():
+                self._thoughts.get().fail(error)
+            return
+        self._everybody.post_message(CheckpointLoaded(checkpoint.name))
+        with EpisodicStore.open(self._directory, create=False) as store:
+            wait_s = 0.0
+            while not self._ending.is_set():
+                try:
+                    self._think(self._thoughts.get(timeout=wait_s), store, checkpoint)
+                except Empty:
+                    wait_s = self._index(store, checkpoint)
+
+    def _load(self) -> "Checkpoint":
+        """Torch is imported here, and what else the first question would have to wait for."""
+        try:
+            import dateparser  # noqa: F401
+            import textual_plotext  # noqa: F401
+
+            from assistant.checkpoints import load
+
+            return load(self._config.model.checkpoint)
+        except UserError:
+            raise
+        except Exception as error:
+            raise _unexpected(error) from error
+
+    def _think(self, thought: Thought, store: EpisodicStore, checkpoint: "Checkpoint") -> None:
+        if thought.stopped.is_set() or self._ending.is_set():
+            return
+        try:
+            thought.think(store, checkpoint, self._config)
+        except UserError as error:
+            thought.fail(error)
+        except Exception as error:
+            thought.fail(_unexpected(error))
+
+    def _index(self, store: EpisodicStore, checkpoint: "Checkpoint") -> float:
+        """Embed until there is something else to do; returns after how many seconds to look again."""
+        from assistant.indexer import catch_up
+
+        def tell(done: int) -> None:
+            waiting = store.count() - store.embedded_count(checkpoint.key)
+            self._everybody.post_message(KeyframesIndexed(done, waiting))
+
+        try:
+            catch_up(store, checkpoint, tell, self._config.index.reduce, stop=lambda: not self._is_idle())
+        except Exception as error:
+            failure = error if isinstance(error, UserError) else _unexpected(error)
+            self._everybody.post_message(IndexFailed(failure))
+            return AFTER_FAILURE_S
+        return INDEX_EVERY_S
+
+    def _is_idle(self) -> bool:
+        return self._thoughts.empty() and not self._ending.is_set()
+
+
+def _unexpected(error: Exception) -> UserError:
+    return UserError(f"Unexpected {type(error).__name__}: {error}", "Run it again as: whereabouts --debug tui")
