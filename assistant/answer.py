@@ -21,19 +21,19 @@ import torch
 from assistant import prompt
 from assistant.asking import Kind, asks_for_words
 from assistant.checkpoints import Checkpoint
-from assistant.indexer import decode
-from assistant.pointer import exploration_grid
+from assistant.looking import SAME_MOMENT_S, look
 from assistant.quotation import find_quotation
-from assistant.recollection import Recollected, Seen, Selected, recollect, see
-from assistant.told import keyframes_told, words_around
+from assistant.recent import Recent
+from assistant.recollection import Recollected, Selected, recollect
+from assistant.told import keyframes_told
 from store.episodic import EpisodicStore
 from store.errors import NothingRecorded, UserError
-from store.records import Coverage, Keyframe, Moment, Span, Transcript
+from store.records import Coverage, Gap, Keyframe, Moment, Span, Transcript
+from store.transcripts import EXPIRED, FORGOTTEN
 
-SAME_MOMENT_S = 6.0
 UNHEARD_OF = "Zyxwv 9-17"  # known only to a tokenizer that spells
 FOREIGN = "These pictures are unlike anything the {} checkpoint was trained on, so it does not answer from them."
-LOOKED_AROUND = 12  # candidates by which it is told whether the checkpoint knows such pictures at all
+BY_SIMILARITY = "Chosen by similarity: this checkpoint has no trained memory pointer."
 TOLD_SHARE = 0.1  # of the candidates: at most so many were proposed by what was said and read around them
 CITED_SHARE = 0.25  # a moment is evidence while its score is above this share of the best one's
 
@@ -67,31 +67,39 @@ class Answer:
 
 
 def ask(
-    store: EpisodicStore, checkpoint: Checkpoint, question: str, span: Span | None = None
+    store: EpisodicStore,
+    checkpoint: Checkpoint,
+    question: str,
+    span: Span | None = None,
+    recent: Recent | None = None,
 ) -> Iterator[EvidenceFound | str | Answer]:
     """Yields the evidence, then the answer's text in pieces, then the whole Answer, which is also kept as a turn.
 
+    Whoever asks again hands in the same `recent` each time, and follow-ups do not read the same frames again.
     Raises UserError for an empty question and NothingRecorded where the span holds no indexed keyframe.
     """
     question = " ".join(question.split()).rstrip(" ?!.") + "?"  # one way of asking, whatever was typed
     if question == "?":
         raise UserError("The question is empty.", 'Ask, for example: whereabouts ask "where did I put my wallet?"')
-    clock = _Clock()
+    clock, recent = _Clock(), recent or Recent()
+    recent.renew((checkpoint.key, *_gone(store)), store.present)
     candidates = _recall(store, checkpoint, question, span)
     clock.mark("recall")
     coverage = store.coverage(checkpoint.key, span)
     not_seen = _sentence(checkpoint.not_seen_text)
-    answer = Answer(question, not_seen, False, 0.0, (), coverage, checkpoint.name, clock.timings_ms)
+    answer = Answer(question, not_seen, False, 0.0, (), coverage, _name(checkpoint), clock.timings_ms)
     kind = asks_for_words(question)
     can_answer = kind is None or spells(checkpoint)
     unknown = _unknown(checkpoint, question) if can_answer else ""
     if unknown:
         answer = replace(answer, note=unknown)
     elif can_answer:
-        answer = yield from _recollect(store, checkpoint, candidates, answer, clock)
+        answer = yield from _recollect(store, checkpoint, candidates, answer, clock, recent)
     if answer.note or not can_answer:
         answer = yield from _quote(store, kind, span, answer)
         clock.mark("quotation")
+    elif not checkpoint.pointer_trained:
+        answer = replace(answer, note=BY_SIMILARITY)
     kept = [moment.keyframe.id for moment in answer.moments]
     store.add_turn(time.time(), question, answer.text, answer.seen, answer.confidence, checkpoint.key, kept)
     yield answer
@@ -128,12 +136,21 @@ def _recall(store: EpisodicStore, checkpoint: Checkpoint, question: str, span: S
 
 
 def _recollect(
-    store: EpisodicStore, checkpoint: Checkpoint, candidates: Sequence[Keyframe], answer: Answer, clock: "_Clock"
+    store: EpisodicStore,
+    checkpoint: Checkpoint,
+    candidates: Sequence[Keyframe],
+    answer: Answer,
+    clock: "_Clock",
+    recent: Recent,
 ) -> Generator[EvidenceFound | str, None, Answer]:
     """The evidence and the text as they come; returns the answer from the candidates."""
-    compressed = torch.from_numpy(store.compressed(checkpoint.key, [keyframe.id for keyframe in candidates]))
-    look = partial(_look, store, checkpoint, candidates)
-    for step in recollect(checkpoint, answer.question, compressed, look):
+    ids = [keyframe.id for keyframe in candidates]
+    compressed = torch.from_numpy(store.compressed(checkpoint.key, ids))
+    recall = None if checkpoint.pointer_trained else store.recall_of(checkpoint.key, ids)
+    reads = spells(checkpoint) or checkpoint.answerer is not None
+    at = partial(look, store, checkpoint, candidates, recent, reads)
+    recent.show(candidates)
+    for step in recollect(checkpoint, answer.question, compressed, at, recall, recent):
         if isinstance(step, Selected):
             clock.mark("glimpse")
             answer = replace(answer, moments=_moments(candidates, step))
@@ -170,23 +187,13 @@ def _quote(
     )
 
 
-def _look(store: EpisodicStore, checkpoint: Checkpoint, candidates: Sequence[Keyframe], chosen: Sequence[int]) -> Seen:
-    """The chosen keyframes as full pictures, each with the wearer's clock and the words heard and read around it."""
-    keyframes = [candidates[i] for i in chosen]
-    images = [decode(store.jpeg(keyframe)) for keyframe in keyframes]
-    words = words_around(store, keyframes, SAME_MOMENT_S) if spells(checkpoint) else [""] * len(keyframes)
-    shown = [
-        prompt.Shown(f"{keyframe.local_time:%H:%M:%S}", told) for keyframe, told in zip(keyframes, words, strict=True)
-    ]
-    return see(checkpoint, images, shown, _judged(store, candidates, chosen) if checkpoint.domain else ())
+def _gone(store: EpisodicStore) -> list[Gap]:
+    """What was taken from the memory together with its words."""
+    return [gap for gap in store.gaps() if gap.reason in (FORGOTTEN, EXPIRED)]
 
 
-def _judged(store: EpisodicStore, candidates: Sequence[Keyframe], chosen: Sequence[int]) -> list[list[np.ndarray]]:
-    """Pictures by which it is told whether they are foreign: the chosen, and some of all; small ones tell nothing."""
-    in_full = [candidate for candidate in candidates if not candidate.reduced]
-    spread = [in_full[i] for i in exploration_grid(len(in_full), LOOKED_AROUND).tolist()]
-    looked_at = [candidates[i] for i in chosen if not candidates[i].reduced]
-    return [[decode(store.jpeg(keyframe)) for keyframe in part] for part in (looked_at, spread)]
+def _name(checkpoint: Checkpoint) -> str:
+    return f"{checkpoint.name}, worded by {checkpoint.answerer.name}" if checkpoint.answerer else checkpoint.name
 
 
 def _moments(candidates: Sequence[Keyframe], selected: Selected) -> tuple[Moment, ...]:

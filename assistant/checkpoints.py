@@ -1,15 +1,11 @@
-"""Checkpoints: where they are, whether they are whole, and how they load. Never from the network.
+"""Checkpoints: how they load and how they are written. Never from the network.
 
-A checkpoint is one folder: config.json, model.safetensors and tokenizer.json of MMEgo, the same three of its recall
-encoder in recall/, domain.safetensors and salience.safetensors. "nano" comes with the program; "0.5b" and "7b" are
-LLaVA-OneVision as the hub's own tool left it in its cache, together with a SigLIP, because such folders bring no
-recall/ of their own.
-
-`describe` answers without loading torch, so everything heavy is imported inside `load` and `save`. This file does not
-know what a checkpoint is used for.
+What a folder holds and where it lies the registry knows (registry.py); where and in how many bits it is held is chosen
+from the memory that is free (quantisation.py). Everything heavy is imported inside `load` and `save`. This file does
+not know what a checkpoint is used for.
 """
 
-import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -17,37 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assistant.quantisation import Placement, leave_unpacked, loading_options, place
+from assistant.registry import REPAIR, Description, describe
 from store.errors import CheckpointError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
+    from assistant.answerer import Answerer
     from assistant.domain import Domain
     from assistant.encoder import RecallEncoder
     from assistant.model import MMEgo
     from assistant.salience import Salience
-
-NANO = Path(__file__).parent / "nano"
-HUB = {"0.5b": "llava-hf/llava-onevision-qwen2-0.5b-ov-hf", "7b": "llava-hf/llava-onevision-qwen2-7b-ov-hf"}
-HUB_RECALL = "google/siglip-so400m-patch14-384"
-REPAIR = "Install Whereabouts again, or fetch that checkpoint's folder again."
-HASHED_BLOCKS, BLOCK_BYTES = 64, 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """What is known of a checkpoint before it is loaded."""
-
-    name: str
-    folder: Path
-    recall_folder: Path
-    fingerprint: str
-    weights_bytes: int
-
-    @property
-    def key(self) -> str:
-        """The name under which the store keeps this checkpoint's embeddings, usable as a folder name."""
-        return f"{self.name}-{self.fingerprint}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +32,18 @@ class Checkpoint:
     """A loaded checkpoint: models in evaluation mode, without gradients.
 
     `pointer_trained` is False for a plain LLaVA-OneVision folder: its pointer is random and its scores mean nothing.
+    `answerer` words the answers in its place (assistant/answerer.py).
     """
 
     description: Description
+    placement: Placement
     model: "MMEgo"
     tokenizer: "PreTrainedTokenizerFast"
     recall: "RecallEncoder"
     domain: "Domain | None"
     salience: "Salience | None"
     pointer_trained: bool
+    answerer: "Answerer | None" = None
 
     @property
     def name(self) -> str:
@@ -83,39 +63,31 @@ class Checkpoint:
         return self.model.config.not_seen_text
 
 
-def describe(name_or_folder: str) -> Description:
-    """Find a checkpoint and take its fingerprint, in milliseconds. Raises CheckpointError where a file is missing."""
-    folder = _find(name_or_folder)
-    files = _files(folder)
-    recall = folder / "recall"
-    if not recall.is_dir():
-        recall = _cached(HUB_RECALL, f"{folder} has no recall/ encoder.")
-    files += _files(recall)
-    weights_bytes = sum(path.stat().st_size for path in files if path.suffix == ".safetensors")
-    name = name_or_folder if name_or_folder in HUB else folder.resolve().name
-    return Description(name, folder, recall, _fingerprint(files), weights_bytes)
-
-
-def load(name_or_folder: str, device: str = "cpu") -> Checkpoint:
-    """Load a checkpoint: in fp32 on the CPU, elsewhere as it lies on disk. Raises CheckpointError."""
+def load(name_or_folder: str, precision: str = "auto", device: str = "") -> Checkpoint:
+    """Load a checkpoint where and in what precision it fits (quantisation.py). Raises CheckpointError."""
     found = describe(name_or_folder)  # before torch, which takes seconds: a missing folder is said at once
+    placement = place(found.name, found.size, precision, device)
     from assistant import domain, salience
     from assistant.encoder import RecallEncoder, RecallModel
     from assistant.model import MMEgo
     from assistant.prompt import stop_ids
 
     with _blaming(found.folder):
-        model, missing = _load_model(MMEgo, found.folder, device, may_miss={"memory_pointer"})
-        tokenizer = _load_tokenizer(found.folder, model.config.text_config.vocab_size)
+        model, missing = _load_model(MMEgo, found.folder, loading_options(placement), may_miss={"memory_pointer"})
+        leave_unpacked(model, odd_only=True)
+        tokenizer = _load_tokenizer(found.folder)
+        _check_vocabulary(tokenizer, model)
         if not stop_ids(tokenizer):
             raise ValueError("tokenizer.json has no <|im_end|>")
         known = domain.Domain.load(found.folder) if (found.folder / domain.FILE).exists() else None
         read = salience.Salience.load(found.folder) if (found.folder / salience.FILE).exists() else None
     with _blaming(found.recall_folder):
-        recall_model, _ = _load_model(RecallModel, found.recall_folder, device, may_miss=set())
-        vocabulary = recall_model.config.text_config.vocab_size
-        recall = RecallEncoder(recall_model, _load_tokenizer(found.recall_folder, vocabulary))
-    return Checkpoint(found, model, tokenizer, recall, known, read, pointer_trained=not missing)
+        whole = loading_options(placement) | {"quantization_config": None}
+        recall_model, _ = _load_model(RecallModel, found.recall_folder, whole, may_miss=set())
+        words = _load_recall_tokenizer(found.recall_folder)
+        _check_vocabulary(words, recall_model)
+        recall = RecallEncoder(recall_model, words, _resampling(found.recall_folder))
+    return Checkpoint(found, placement, model, tokenizer, recall, known, read, pointer_trained=not missing)
 
 
 def save(
@@ -136,77 +108,41 @@ def save(
         domain.save(folder)
 
 
-def _find(name_or_folder: str) -> Path:
-    if name_or_folder == "nano":
-        return NANO
-    if name_or_folder in HUB:
-        return _cached(HUB[name_or_folder], f"Checkpoint {name_or_folder} is not on this machine.")
-    folder = Path(name_or_folder).expanduser()
-    if not folder.is_dir():
-        known = ", ".join(["nano", *HUB])
-        raise CheckpointError(
-            f"No checkpoint {name_or_folder!r}.", f"Give {known} or the path of a checkpoint's folder."
-        )
-    return folder
-
-
-def _cached(repository: str, complaint: str) -> Path:
-    """The folder of a hub repository that was downloaded before."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(repository, local_files_only=True))
-    except LocalEntryNotFoundError as error:
-        raise CheckpointError(complaint, f"Run: hf download {repository}") from error
-
-
-def _files(folder: Path) -> list[Path]:
-    """What a model is read from, weights last. Raises CheckpointError where any of it is missing."""
-    described = [folder / "config.json", folder / "tokenizer.json"]
-    weights = sorted(path for path in folder.glob("model*.safetensors"))
-    absent = [path for path in described if not path.is_file()] + ([] if weights else [folder / "model.safetensors"])
-    if absent:
-        raise CheckpointError(f"Checkpoint file {absent[0]} is missing.", REPAIR)
-    return described + weights
-
-
-def _fingerprint(files: list[Path]) -> str:
-    """Twelve hex digits over the files; of one above 64 MiB, over 64 blocks spread evenly, as 15 GB take a minute."""
-    digest = hashlib.sha256()
-    for path in files:
-        size = path.stat().st_size
-        digest.update(f"{path.name} {size}\n".encode())
-        with path.open("rb") as file:
-            for offset in range(0, size, max(size // HASHED_BLOCKS, BLOCK_BYTES)):
-                file.seek(offset)
-                digest.update(file.read(BLOCK_BYTES))
-    return digest.hexdigest()[:12]
-
-
-def _load_model(kind: Any, folder: Path, device: str, may_miss: set[str]) -> tuple[Any, set[str]]:
+def _load_model(kind: Any, folder: Path, options: dict[str, Any], may_miss: set[str]) -> tuple[Any, set[str]]:
     """A model of class `kind` and the names of tensors that its folder did not hold."""
     with _quiet():
         model, report = kind.from_pretrained(
-            folder,
-            dtype="float32" if device == "cpu" else "auto",
-            local_files_only=True,
-            use_safetensors=True,
-            output_loading_info=True,
+            folder, local_files_only=True, use_safetensors=True, output_loading_info=True, **options
         )
     missing = set(report["missing_keys"])
     if missing - may_miss:
         raise ValueError(f"{len(missing - may_miss)} tensors are missing, among them {min(missing - may_miss)}")
-    return model.to(device).eval().requires_grad_(False), missing
+    return model.eval().requires_grad_(False), missing
 
 
-def _load_tokenizer(folder: Path, vocabulary: int) -> "PreTrainedTokenizerFast":
+def _load_tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
     from transformers import PreTrainedTokenizerFast
 
-    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"))
-    if len(tokenizer) > vocabulary:
+    return PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"))
+
+
+def _load_recall_tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
+    """With what tokenizer_config.json adds to it, as padding is part of what SigLIP reads."""
+    from transformers import PreTrainedTokenizerFast
+
+    with _quiet():
+        return PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
+
+
+def _check_vocabulary(tokenizer: "PreTrainedTokenizerFast", model: Any) -> None:
+    if len(tokenizer) > (vocabulary := model.config.text_config.vocab_size):
         raise ValueError(f"tokenizer.json has {len(tokenizer)} tokens, the model {vocabulary}")
-    return tokenizer
+
+
+def _resampling(recall_folder: Path) -> int | None:
+    """How the encoder's own processor makes pictures smaller, as Pillow counts; None where it has none."""
+    processor = recall_folder / "preprocessor_config.json"
+    return json.loads(processor.read_text(encoding="utf-8")).get("resample") if processor.exists() else None
 
 
 @contextmanager

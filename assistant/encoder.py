@@ -4,11 +4,13 @@ Any SigLIP folder loads, and so does the small one with a convolutional stem: th
 config.json puts them. This file does not know indexes, stores or language models. D is the width of the space.
 """
 
+import string
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from tokenizers.models import Unigram
 from torch import Tensor
 from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast, SiglipConfig, SiglipModel, SiglipTextConfig
 from transformers.configuration_utils import SubConfigSpec
@@ -16,6 +18,7 @@ from transformers.configuration_utils import SubConfigSpec
 from assistant.vision import pixels
 
 PICTURES_A_PASS = 16
+WITHOUT_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 class RecallConfig(SiglipConfig):
@@ -41,19 +44,19 @@ class RecallModel(SiglipModel):
 
     def embed_pictures(self, pixel_values: Tensor) -> Tensor:
         """Pixels (n, 3, H, W) -> unit vectors (n, D)."""
-        return torch.nn.functional.normalize(self.get_image_features(pixel_values).pooler_output, dim=-1)
+        return _unit(self.get_image_features(pixel_values).pooler_output)
 
     def embed_texts(self, input_ids: Tensor) -> Tensor:
         """Padded ids (n, max_position_embeddings) -> unit vectors (n, D)."""
-        return torch.nn.functional.normalize(self.get_text_features(input_ids).pooler_output, dim=-1)
+        return _unit(self.get_text_features(input_ids).pooler_output)
 
 
 class RecallEncoder:
-    """A RecallModel with its tokenizer: numpy in, numpy out, no gradient."""
+    """A RecallModel with its tokenizer, and how its pictures are made smaller: numpy in, numpy out, no gradient."""
 
-    def __init__(self, model: RecallModel, tokenizer: PreTrainedTokenizerFast) -> None:
+    def __init__(self, model: RecallModel, tokenizer: PreTrainedTokenizerFast, resampling: int | None = None) -> None:
         self.model = model.eval().requires_grad_(False)
-        self.tokenizer = tokenizer
+        self.tokenizer, self._resampling = tokenizer, resampling
 
     @property
     def picture_px(self) -> int:
@@ -76,18 +79,38 @@ class RecallEncoder:
         return _numpy(self.model.embed_texts(ids.unsqueeze(0).to(self.model.device)))[0]
 
     def _encode(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        frames = pixels(images, self.picture_px).to(self.model.device, self.model.dtype)
+        frames = pixels(images, self.picture_px, self._resampling).to(self.model.device, self.model.dtype)
         return _numpy(self.model.embed_pictures(frames))
 
 
 def padded_ids(text: str, tokenizer: PreTrainedTokenizerFast, config: SiglipTextConfig) -> Tensor:
     """The ids (max_position_embeddings,) of a text, cut or padded to the one length that SigLIP's text tower knows.
 
-    The tower pools at its last position and sees no mask, so padding is part of what it was trained on. Tokens that a
-    tokenizer.json itself closes a text with (SigLIP's </s>) are kept.
+    The tower pools at its last position and sees no mask, so padding is part of what it was trained on, and so is the
+    token with which its tokenizer closes a text, even one that was cut.
     """
-    ids = tokenizer(text)["input_ids"][: config.max_position_embeddings]
-    return torch.tensor(ids + [config.pad_token_id] * (config.max_position_embeddings - len(ids)))
+    length, backend = config.max_position_embeddings, tokenizer.backend_tokenizer
+    words = backend.encode(canonical(text, tokenizer), add_special_tokens=False)
+    words.truncate(length - backend.num_special_tokens_to_add(False))
+    ids = backend.post_process(words).ids
+    known = tokenizer.pad_token_id  # SigLIP 2's configuration has SigLIP's, which is another token there
+    padding = [config.pad_token_id if known is None else known] * (length - len(ids))
+    return torch.tensor(padding + ids if tokenizer.padding_side == "left" else ids + padding)
+
+
+def canonical(text: str, tokenizer: PreTrainedTokenizerFast) -> str:
+    """A text as the towers saw it in training: SigLIP lower-cased without punctuation, SigLIP 2 only lower-cased.
+
+    Their tokenizer.json do not all say so; for those that do, nothing changes.
+    """
+    if isinstance(tokenizer.backend_tokenizer.model, Unigram):  # SigLIP's SentencePiece; SigLIP 2 has Gemma's BPE
+        text = " ".join(text.translate(WITHOUT_PUNCTUATION).split())
+    return text.lower()
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    """In fp32, as in half precision what is divided by its length is not of length 1."""
+    return torch.nn.functional.normalize(vectors.float(), dim=-1)
 
 
 def _numpy(vectors: Tensor) -> np.ndarray:

@@ -3,8 +3,9 @@
 One class for every size. A picture becomes T visual tokens V (tower, projector, LLaVA-OneVision's own pooling); their
 mean is its compressed embedding E. The global glimpse reads [E_1..E_N, question, P] and scores the frames by E'.P',
 both taken after the language model's final norm; the fallback reads the visual tokens of the selected frames and the
-question, and answers. The language model is called directly on embeddings with plain positions, because the parent's
-forward looks for placeholder tokens that these sequences do not have.
+question, and answers. Both can go on from what an earlier sequence had in common with theirs (prefix.py). The language
+model is called directly on embeddings with plain positions, because the parent's forward looks for placeholder tokens
+that these sequences do not have.
 
 This file does not know text, times, folders or the store. N frames, T tokens, C width, L sequence length.
 """
@@ -22,6 +23,7 @@ from transformers.conversion_mapping import get_checkpoint_conversion_mapping, r
 
 from assistant import vision  # noqa: F401  (registers the small tower)
 from assistant.pointer import pointer_logits, pointer_scores
+from assistant.prefix import Prefix
 from assistant.prompt import FrameSlot, TokenisedPiece
 
 FRAMES_A_PASS = 16
@@ -90,9 +92,26 @@ class MMEgo(LlavaOnevisionForConditionalGeneration):
         return visual.mean(dim=1)
 
     @torch.no_grad()
-    def glimpse(self, compressed: Tensor, question_ids: Sequence[int]) -> Tensor:
-        """Compressed frames E (N, C) in time order and the question's ids -> scores (N,), adding up to 1."""
-        return pointer_scores(self.glimpse_logits([compressed], [question_ids])[0])
+    def read(self, sequence: Tensor, known: Prefix | None = None) -> Prefix:
+        """An embedded sequence (L, C) as the language model reads it; how `known` began alike is not read again."""
+        sequence = sequence.to(self.memory_pointer)
+        shared = known.shared_with(sequence) if known else 0
+        if known is None or shared == 0:
+            cache = DynamicCache(config=self.config.text_config)
+            return Prefix(sequence, self._go_on(sequence, cache), cache)
+        cache = known.beginning(shared)
+        states = known.states[:shared]
+        if shared < len(sequence):
+            states = torch.cat([states, self._go_on(sequence[shared:], cache)])
+        return Prefix(sequence, states, cache)
+
+    @torch.no_grad()
+    def glimpse(self, frames: Tensor | Prefix, question_ids: Sequence[int]) -> Tensor:
+        """Compressed frames E (N, C) in time order, or as read, and the question's ids -> scores (N,) that add to 1."""
+        seen = frames if isinstance(frames, Prefix) else self.read(frames)
+        asked = torch.cat([self.embed_ids(question_ids), self.memory_pointer])
+        pointer = self._go_on(asked, seen.beginning(len(seen)))[-1]
+        return pointer_scores(pointer_logits(seen.states, pointer))
 
     def glimpse_logits(self, compressed: Sequence[Tensor], question_ids: Sequence[Sequence[int]]) -> list[Tensor]:
         """A batch of glimpses, (N_b, C) and ids of any lengths -> logits (N_b,) each, before the softmax."""
@@ -117,18 +136,18 @@ class MMEgo(LlavaOnevisionForConditionalGeneration):
         ]
 
     @torch.no_grad()
-    def answer_stream(self, prompt: Tensor, stop: Collection[int]) -> Iterator[tuple[int, float]]:
-        """Embedded prompt (L, C) -> (token id, its probability), greedily, until a stop id or config.answer_tokens."""
-        cache = DynamicCache(config=self.config.text_config)
-        step = prompt
-        for _ in range(self.config.answer_tokens):
-            output = self.model.language_model(inputs_embeds=step.unsqueeze(0), past_key_values=cache, use_cache=True)
-            chances = self.lm_head(output.last_hidden_state[0, -1]).float().softmax(dim=-1)  # (vocabulary,)
+    def answer_stream(self, prompt: Tensor | Prefix, stop: Collection[int]) -> Iterator[tuple[int, float]]:
+        """Prompt (L, C), or as read -> (token id, its probability), greedily, to a stop id or config.answer_tokens."""
+        asked = prompt if isinstance(prompt, Prefix) else self.read(prompt)
+        cache, state = asked.beginning(len(asked)), asked.states[-1]
+        for left in reversed(range(self.config.answer_tokens)):
+            chances = self.lm_head(state).float().softmax(dim=-1)  # (vocabulary,)
             token = int(chances.argmax())
             if token in stop:
                 return
             yield token, float(chances[token])
-            step = self.embed_ids([token])
+            if left:
+                state = self._go_on(self.embed_ids([token]), cache)[-1]
 
     def embed(self, pieces: Sequence[TokenisedPiece], visual: Tensor) -> Tensor:
         """Tokenised pieces, and the visual tokens V (k, T, C) that their slots name -> embedded prompt (L, C)."""
@@ -138,6 +157,11 @@ class MMEgo(LlavaOnevisionForConditionalGeneration):
     def embed_ids(self, ids: Sequence[int]) -> Tensor:
         """Token ids (L,) -> embeddings (L, C)."""
         return self.model.language_model.embed_tokens(torch.tensor(ids, dtype=torch.long, device=self.device))
+
+    def _go_on(self, rows: Tensor, cache: DynamicCache) -> Tensor:
+        """Rows (S, C) behind what the cache holds, which grows by them -> their last hidden states (S, C)."""
+        read = self.model.language_model(inputs_embeds=rows.unsqueeze(0), past_key_values=cache, use_cache=True)
+        return read.last_hidden_state[0]
 
     def _read(self, sequences: Sequence[Tensor]) -> list[Tensor]:
         """Sequences (L_b, C) -> last hidden states (L_b, C). Padding stands at the end, where no token sees it."""

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, SiglipVisionConfig, SiglipVisionModel
 
@@ -62,15 +63,22 @@ class StemSiglip(SiglipVisionModel):
         self.post_init()
 
 
-def pixels(images: Sequence[np.ndarray], size_px: int) -> Tensor:
+def pixels(images: Sequence[np.ndarray], size_px: int, resampling: int | None = None) -> Tensor:
     """RGB uint8 pictures (H, W, 3) of any shapes -> (N, 3, size_px, size_px) float32 in [-1, 1], squashed to a square.
 
-    Squashing and the mean and deviation of 0.5 are SigLIP's own.
+    Squashing and the mean and deviation of 0.5 are SigLIP's own. `resampling` is Pillow's, as a hub's processor names
+    it; without one a pixel is the mean of those that it covers.
     """
     if not images:
         return torch.empty(0, 3, size_px, size_px)
-    squares = np.stack([cv2.resize(image, (size_px, size_px), interpolation=cv2.INTER_AREA) for image in images])
+    squares = np.stack([_square(image, size_px, resampling) for image in images])
     return torch.from_numpy(squares).permute(0, 3, 1, 2).float() / 127.5 - 1.0
+
+
+def _square(image: np.ndarray, size_px: int, resampling: int | None) -> np.ndarray:
+    if resampling is None:
+        return cv2.resize(image, (size_px, size_px), interpolation=cv2.INTER_AREA)
+    return np.asarray(Image.fromarray(image).resize((size_px, size_px), Image.Resampling(resampling)))
 
 
 AutoConfig.register(StemSiglipConfig.model_type, StemSiglipConfig, exist_ok=True)

@@ -31,7 +31,7 @@ from moments import build, embed
 from rich.console import Console
 from rich.table import Table
 
-from assistant.checkpoints import describe
+from assistant.registry import describe
 from store.episodic import EpisodicStore
 
 ROWS, COLUMNS = 40, 140

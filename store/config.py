@@ -11,12 +11,14 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from store.disk import make_private_directory, replace_file, writing
 from store.errors import UserError
 from store.settings import Document, key_of, setting, written
 
 GIB = 2**30
 SOUND_SOURCES = "camera|microphone(:.+)?|off"
 LEAST_CROP = 0.01
+PRECISIONS = ("auto", "bf16", "int8", "nf4")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,12 @@ class Retention:
 class Model:
     """[model]: the checkpoint that answers."""
 
-    checkpoint: str = setting("nano", "its name, or the path of its folder")
+    checkpoint: str = setting("nano", "its name, owner/name of one of the hub, or the path of its folder")
+    precision: str = setting(
+        "auto", "of its language model: the best that fits into free memory, or one of these", choices=PRECISIONS
+    )
+    adapter: str = setting("", "file of a pointer trained for it, as `whereabouts train pointer` writes them")
+    answerer: str = setting("", "a model that words the answers instead, a folder or a hub id that was fetched")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,22 +143,38 @@ def load_config(path: Path | None = None) -> Config:
     UserError: the file cannot be read or is no TOML, a section or key is unknown, a value is of another type or out
     of range.
     """
-    path = path if path is not None else config_path()
-    try:
-        text = path.read_text(encoding="utf-8")
-        document = Document(path, text, tomllib.loads(text))
-    except FileNotFoundError:
-        return Config()
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{path} cannot be read: {error}.", "Correct the file, or remove it to use defaults."
-        ) from error
+    document = _read(path if path is not None else config_path())
     values = dict(document.values)
     cameras = _cameras(document, values.pop("cameras", {}))
     sections: dict[str, Any] = {each.name: each.default_factory for each in fields(Config) if each.name != "cameras"}
     document.refuse_unknown("", values, [*sections, "cameras"])
     read: dict[str, Any] = {name: document.section(name, sections[name], part) for name, part in values.items()}
     return Config(**read, cameras=cameras)
+
+
+def write_setting(section: str, key: str, value: str) -> Path:
+    """Change one setting in the person's own config.toml, whose other lines stay; hands back its path.
+
+    UserError: the file is not right as it is, or writes this setting in an unusual way. DiskFull: it cannot be written.
+    """
+    path = config_path()
+    load_config(path)
+    text = _read(path).replaced(section, key, value)
+    with writing(path):
+        make_private_directory(path.parent)
+        replace_file(path.resolve(), text.encode())
+    return path
+
+
+def _read(path: Path) -> Document:
+    """An absent file says nothing."""
+    try:
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        return Document(path, text, tomllib.loads(text))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path} cannot be read: {error}.", "Correct the file, or remove it to use defaults."
+        ) from error
 
 
 def documented(config: Config) -> str:

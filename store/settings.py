@@ -9,6 +9,7 @@ setting must not be a silent default. This file does not know which settings the
 import difflib
 import json
 import re
+import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
@@ -18,6 +19,7 @@ from store.errors import UserError
 from store.units import EXAMPLES, read_quantity, say_quantity
 
 Section = TypeVar("Section")
+SAID = re.compile(r"""[\w"]+\s*=\s*("(\\.|[^"\\])*"|'[^']*')""")  # a key and a string on one line
 
 
 def setting(
@@ -59,6 +61,13 @@ def written(each: Field[Any], value: Any) -> str:
     return repr(list(value) if isinstance(value, tuple) else value)
 
 
+def _reads(text: str, wanted: Mapping[str, Any]) -> bool:
+    try:
+        return tomllib.loads(text) == wanted
+    except tomllib.TOMLDecodeError:
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """A TOML file: its text, to find the line of a mistake in, and its values."""
@@ -90,6 +99,25 @@ class Document:
         """The error for a key, with the line it stands in."""
         line = self._line_of(section, key)
         return UserError(f"{self.path}{f', line {line}' if line else ''}: {what}.", hint)
+
+    def replaced(self, section: str, key: str, value: str) -> str:
+        """The text with one setting of [section] changed, or added; every other line of it stays as it is.
+
+        UserError where it is written in a way that this cannot change.
+        """
+        said = f"{key} = {json.dumps(value, ensure_ascii=False)}"
+        lines = self.text.splitlines()
+        if number := self._line_of(section, key):
+            lines[number - 1] = SAID.sub(lambda _: said, lines[number - 1], count=1)
+        elif number := self._line_of(section, ""):
+            lines.insert(number, said)
+        else:
+            lines += [*([""] if lines else []), f"[{section}]", said]
+        text = "\n".join([*lines, ""])
+        wanted = {**self.values, section: {**self.values.get(section, {}), key: value}}
+        if not _reads(text, wanted):
+            raise self.mistake(section, key, f"{key} is written in a way that cannot be changed here", f"Write: {said}")
+        return text
 
     def _checked(self, section: str, each: Field[Any], value: Any) -> Any:
         """The value in the type of its default, in the field's own unit, within its range."""

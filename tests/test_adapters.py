@@ -1,173 +1,181 @@
-"""Adapters: little learns, nothing else changes, and what was learned comes back or is folded in."""
+"""Adapters: little learns, a small file brings it back on its base in any precision, and on no other base."""
 
+import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from assistant import checkpoints
+from assistant.adapter import FORMAT, Card, LowRank, learned, load_adapter, put_beside, save_adapter, with_adapter
 from assistant.model import MMEgo
-from assistant.training import trainer as training
-from assistant.training.adapters import add_adapters, load_adapters, merge_adapters, save_adapters
-from assistant.training.dataset import Day, day_of, read_episode
+from assistant.training.adapters import add_adapters
 from assistant.training.nano import model_config
-from assistant.training.recipe import Recipe, Stage
-from assistant.training.trainer import Measured, Trainer
-from device.simulated.episodes import write_episode
+from assistant.training.recipe import Recipe
 from store.errors import CheckpointError
 
 QUESTION = [5, 6, 7]
-STAGE = Stage("instruct", 6, "key frames", guided=2)
+CARD = Card(base="0123456789ab", rank=4, alpha=8, trained_on={"films": 3, "hours": 1.5})
 
 
-@pytest.fixture(scope="module")
-def recipe(tiny_recipe: Recipe) -> Recipe:
-    return replace(tiny_recipe, days_a_step=1, shortest_day=30, selected=4, warm_up=1, lr=2e-2)
+def base(folder: Path, precision: str = "fp32") -> MMEgo:
+    return checkpoints.load(str(folder), precision).model
 
 
-@pytest.fixture(scope="module")
-def day(tmp_path_factory: pytest.TempPathFactory, recipe: Recipe) -> Day:
-    path = tmp_path_factory.mktemp("days") / "home-5.npz"
-    write_episode(path, 5, 0.5, 1.0, recipe.picture_px)
-    return day_of(read_episode(path), 0)
-
-
-def base(folder: Path) -> MMEgo:
-    return checkpoints.load(str(folder)).model
-
-
-def adapted(folder: Path) -> MMEgo:
+def adapted(model: MMEgo) -> MMEgo:
+    """As if something had been learned."""
     torch.manual_seed(3)
-    model = base(folder)
-    add_adapters(model, rank=4, alpha=8, dropout=0.0)
+    add_adapters(model, CARD.rank, CARD.alpha)
+    for weight in learned(model).values():
+        weight.data += 0.3 * torch.randn_like(weight)
+        weight.data = weight.half().float()  # as a file holds it
     return model
 
 
-def stir(model: MMEgo) -> None:
-    """As if something had been learned."""
-    torch.manual_seed(4)
-    for weight in model.parameters():
-        if weight.requires_grad:
-            weight.data += 0.3 * torch.randn_like(weight)
+@pytest.fixture
+def file(tiny_folder: Path, tmp_path: Path) -> Path:
+    save_adapter(adapted(base(tiny_folder)), tmp_path / "mine.safetensors", CARD)
+    return tmp_path / "mine.safetensors"
 
 
+@torch.no_grad()
 def glimpse(model: MMEgo) -> Tensor:
-    width = model.memory_pointer.shape[-1]
-    frames = torch.randn(6, width, generator=torch.Generator().manual_seed(1))
-    return model.glimpse(model.compress(model.model.multi_modal_projector(features(model, frames))), QUESTION)
+    frames = torch.randn(6, model.memory_pointer.shape[-1], generator=torch.Generator().manual_seed(1))
+    return model.glimpse_logits([frames], [QUESTION])[0].float()
 
 
-def features(model: MMEgo, like: Tensor) -> Tensor:
-    config = model.config.vision_config
-    patches = (config.image_size // config.patch_size) ** 2
-    return torch.randn(len(like), patches, config.hidden_size, generator=torch.Generator().manual_seed(2))
-
-
-def trainer(model: MMEgo, folder: Path, day: Day, recipe: Recipe, found: list[Measured]) -> Trainer:
-    seen = features(model, torch.empty(len(day), 1)).half()
-    tokenizer = checkpoints.load(str(folder)).tokenizer
-    return Trainer(model, tokenizer, [day], seen, recipe, lambda line, measured: found.append(measured), workers=0)
-
-
-def test_new_adapters_change_no_output_and_only_a_small_share_learns(tiny_folder: Path, tiny_recipe: Recipe) -> None:
-    plain, model = base(tiny_folder), adapted(tiny_folder)
+def test_new_adapters_change_no_output_and_nothing_else_learns_but_the_pointer(
+    tiny_folder: Path, tiny_recipe: Recipe
+) -> None:
+    plain, model = base(tiny_folder), base(tiny_folder)
+    add_adapters(model, rank=4, alpha=8)
     assert type(model) is MMEgo and torch.equal(glimpse(plain), glimpse(model))
     assert not any(module.training for module in model.modules())
-    learning = {name for name, weight in model.named_parameters() if weight.requires_grad}
-    layers = {name.rsplit(".lora_", 1)[0] for name in learning if "lora_" in name}
-    assert len(layers) == 7 * tiny_recipe.layers and all("language_model" in name for name in layers)
-    rest = {name for name in learning if "lora_" not in name}
-    assert "memory_pointer" in rest and all("projector" in name for name in rest - {"memory_pointer"})
+    learning = [id(weight) for weight in model.parameters() if weight.requires_grad]
+    assert sorted(learning) == sorted(id(weight) for weight in learned(model).values())
+    assert len(learning) == 1 + 2 * 7 * tiny_recipe.layers
 
 
 def test_of_the_shipped_size_less_than_a_tenth_learns() -> None:
-    checkpoint = checkpoints.load(str(Path(checkpoints.__file__).parent / "nano"))
-    add_adapters(checkpoint.model, rank=8, alpha=16, dropout=0.05)
-    weights = list(checkpoint.model.parameters())
-    assert 0 < sum(w.numel() for w in weights if w.requires_grad) < 0.1 * sum(w.numel() for w in weights)
+    model = checkpoints.load("nano").model
+    add_adapters(model, rank=8, alpha=16)
+    assert sum(w.numel() for w in learned(model).values()) < 0.1 * sum(w.numel() for w in model.parameters())
 
 
-def test_the_trainer_teaches_the_adapters_and_leaves_every_frozen_weight_as_it_was(
-    tiny_folder: Path, day: Day, recipe: Recipe, tmp_path: Path
-) -> None:
-    model, found = adapted(tiny_folder), list[Measured]()
-    learner = trainer(model, tiny_folder, day, recipe, found)
-    batch = learner._batches(STAGE)[0]
-    before = {name: weight.clone() for name, weight in model.named_parameters()}
-    first = learner._step(*batch, guided=False)[0].item()
-    learner.run(STAGE, tmp_path / "stage.pt")
-    assert learner._step(*batch, guided=False)[0].item() < 0.9 * first
-    changed = {name for name, weight in model.named_parameters() if not torch.equal(weight, before[name])}
-    assert changed == {name for name, weight in model.named_parameters() if weight.requires_grad}
-
-
-def test_a_run_with_adapters_that_was_cut_goes_on_and_its_file_holds_only_what_learns(
-    tiny_folder: Path, day: Day, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(training, "SAVED_EVERY", 1)
-    step, calls, models = Trainer._step, list[int](), [adapted(tiny_folder) for _ in range(3)]
-    learners = [trainer(model, tiny_folder, day, recipe, []) for model in models]
-    for learner in learners[1:]:
-        learner._handled.load_state_dict(learners[0]._handled.state_dict())
-    learners[0].run(STAGE, tmp_path / "whole.pt")
-
-    def killed(*arguments: object, **guided: bool) -> object:
-        calls.append(1)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        return step(*arguments, **guided)  # type: ignore[arg-type]
-
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(Trainer, "_step", killed)
-        learners[1].run(STAGE, tmp_path / "cut.pt")
-    learners[2].run(STAGE, tmp_path / "cut.pt")
-    whole, again = models[0].state_dict(), models[2].state_dict()
-    assert all(torch.equal(whole[name], again[name]) for name in whole)
-    written = torch.load(tmp_path / "cut.pt", weights_only=True)[1]
-    assert set(written) == {name for name, weight in models[2].named_parameters() if weight.requires_grad}
-
-
-def test_what_was_saved_comes_back_on_a_fresh_base(tiny_folder: Path, tmp_path: Path) -> None:
-    model = adapted(tiny_folder)
-    stir(model)
-    save_adapters(model, tmp_path / "adapters")
+def test_what_was_learned_comes_back_on_a_fresh_base_folded_into_its_weights(tiny_folder: Path, file: Path) -> None:
     fresh = base(tiny_folder)
-    assert not torch.allclose(glimpse(fresh), glimpse(model))
-    load_adapters(fresh, tmp_path / "adapters")
-    assert torch.equal(glimpse(fresh), glimpse(model))
-    assert [file.name for file in (tmp_path / "adapters").iterdir()] == ["adapters.safetensors"]
+    before = glimpse(fresh)
+    assert load_adapter(fresh, file, CARD.base) == CARD
+    assert not torch.allclose(glimpse(fresh), before, atol=0.1)
+    torch.testing.assert_close(glimpse(fresh), glimpse(adapted(base(tiny_folder))), atol=1e-4, rtol=1e-4)
+    assert not any(isinstance(module, LowRank) for module in fresh.modules())
+    assert set(fresh.state_dict()) == set(base(tiny_folder).state_dict())
+    assert not any(weight.requires_grad for weight in fresh.parameters())
 
 
-def test_adapters_of_another_size_are_named(tiny_folder: Path, tiny_recipe: Recipe, tmp_path: Path) -> None:
-    save_adapters(adapted(tiny_folder), tmp_path)
-    other = MMEgo(model_config(replace(tiny_recipe, width=32), checkpoints.load(str(tiny_folder)).tokenizer))
-    with pytest.raises(CheckpointError, match="another model"):
-        load_adapters(other, tmp_path)
+def test_folded_and_beside_are_the_same_in_half_precision_too(tiny_folder: Path, file: Path) -> None:
+    whole, folded, beside = base(tiny_folder), base(tiny_folder, "bf16"), base(tiny_folder, "bf16")
+    load_adapter(folded, file, CARD.base)
+    put_beside(beside, CARD.rank, CARD.alpha, torch.bfloat16)
+    for name, tensor in load_file(file).items():
+        learned(beside)[name].data.copy_(tensor)
+    load_adapter(whole, file, CARD.base)
+    spread = float(glimpse(whole).std())
+    for model in (folded, beside):
+        torch.testing.assert_close(glimpse(model), glimpse(whole), atol=0.15 * spread, rtol=0)
 
 
-def test_merged_adapters_answer_the_same_from_a_plain_checkpoint(tiny_folder: Path, tmp_path: Path) -> None:
-    model = adapted(tiny_folder)
-    stir(model)
-    wanted = glimpse(model)
-    merge_adapters(model)
-    assert set(model.state_dict()) == set(base(tiny_folder).state_dict())
-    torch.testing.assert_close(glimpse(model), wanted)
+@pytest.mark.parametrize("precision", ["nf4", "int8"])
+def test_an_adapter_stands_beside_layers_of_few_bits(tiny_folder: Path, file: Path, precision: str) -> None:
+    model, whole = base(tiny_folder, precision), base(tiny_folder)
+    layer = model.model.language_model.layers[0].self_attn.q_proj
+    before = glimpse(model)
+    for each in (model, whole):
+        load_adapter(each, file, CARD.base)
+    beside = model.model.language_model.layers[0].self_attn.q_proj
+    assert isinstance(beside, LowRank) and beside.layer is layer and not layer.weight.is_floating_point()
+    lost = (glimpse(model) - glimpse(whole)).abs().max()  # to the base's few bits
+    assert lost < 0.2 * (before - glimpse(whole)).abs().max()
+
+
+def test_a_file_holds_pointer_and_matrices_in_half_precision_and_says_what_it_is(
+    file: Path, tiny_recipe: Recipe
+) -> None:
+    with safe_open(file, "pt") as opened:
+        header = opened.metadata()
+    assert json.loads(header[FORMAT]) == {"base": CARD.base, "rank": 4, "alpha": 8, "trained_on": CARD.trained_on}
+    tensors = load_file(file)
+    assert {tensor.dtype for tensor in tensors.values()} == {torch.float16}
+    assert sum(name.endswith(("lora_a", "lora_b")) for name in tensors) == 14 * tiny_recipe.layers == len(tensors) - 1
+    assert tensors["memory_pointer"].shape == (1, tiny_recipe.width)
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+def test_a_checkpoint_with_an_adapter_keeps_its_embeddings(tiny_folder: Path, tmp_path: Path) -> None:
+    plain, grown = (replace(checkpoints.load(str(tiny_folder)), pointer_trained=False) for _ in range(2))
+    card = replace(CARD, base=plain.description.weights_hash)
+    save_adapter(adapted(base(tiny_folder)), tmp_path / "mine.safetensors", card)
+    assert with_adapter(plain, "") is plain
+    grown = with_adapter(grown, str(tmp_path / "mine.safetensors"))
+    assert grown.pointer_trained and grown.key == plain.key
+    pixels = torch.rand(2, 3, plain.model.config.picture_px, plain.model.config.picture_px) * 2 - 1
+    with torch.no_grad():
+        assert torch.equal(grown.model.encode_frames(pixels), plain.model.encode_frames(pixels))
+
+
+def test_the_hash_of_a_base_is_of_its_weights_and_not_of_its_settings(tiny_folder: Path, tmp_path: Path) -> None:
     checkpoint = checkpoints.load(str(tiny_folder))
-    checkpoints.save(tmp_path / "merged", model, checkpoint.tokenizer, checkpoint.recall)
-    torch.testing.assert_close(glimpse(base(tmp_path / "merged")), wanted, atol=0.02, rtol=0.1)  # in half precision
+    checkpoint.model.config.answer_tokens = 3
+    checkpoints.save(tmp_path / "other", checkpoint.model, checkpoint.tokenizer, checkpoint.recall)
+    other = checkpoints.describe(str(tmp_path / "other"))
+    assert other.fingerprint != checkpoint.fingerprint
+    assert other.weights_hash == checkpoint.description.weights_hash
+    weights = tmp_path / "other" / "model.safetensors"
+    flipped = bytearray(weights.read_bytes())
+    flipped[-1] ^= 1
+    weights.write_bytes(flipped)
+    assert other.weights_hash != checkpoint.description.weights_hash
 
 
-def test_a_base_in_few_bits_is_prepared_as_peft_wants_it(tiny_folder: Path) -> None:
-    """The marks are those that transformers puts on a model loaded in 4 bit; layers of 4 bit need a library more."""
-    model = base(tiny_folder).half()
-    model.is_quantized = model.is_loaded_in_4bit = True
-    add_adapters(model, rank=4, alpha=8, dropout=0.0)
-    assert {weight.dtype for weight in model.parameters()} == {torch.float32}
-    assert model.is_gradient_checkpointing
-    frames = torch.randn(6, model.memory_pointer.shape[-1])
-    model.train().glimpse_logits([frames], [QUESTION])[0].sum().backward()
-    assert all(
-        weight.grad is not None for name, weight in model.named_parameters() if "layers.0" in name and "lora_" in name
-    )
+def test_another_base_is_refused_with_both_hashes_and_left_as_it_was(tiny_folder: Path, file: Path) -> None:
+    model = base(tiny_folder)
+    before = glimpse(model)
+    with pytest.raises(CheckpointError, match="ffffffffffff") as caught:
+        load_adapter(model, file, "ffffffffffff")
+    assert CARD.base in caught.value.message and "train pointer" in caught.value.hint
+    assert torch.equal(glimpse(model), before)
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def strip(path: Path) -> None:
+    save_file(load_file(path), path)
+
+
+def lose_a_tensor(path: Path) -> None:
+    with safe_open(path, "pt") as opened:
+        header = opened.metadata()
+    save_file({name: each for name, each in load_file(path).items() if "layers.1.mlp" not in name}, path, header)
+
+
+@pytest.mark.parametrize("damage", [truncate, strip, lose_a_tensor, Path.unlink])
+def test_what_is_no_whole_adapter_is_a_checkpoint_error_that_names_the_file(
+    tiny_folder: Path, file: Path, damage: Callable[[Path], None]
+) -> None:
+    damage(file)
+    with pytest.raises(CheckpointError) as caught:
+        load_adapter(base(tiny_folder), file, CARD.base)
+    assert str(file) in caught.value.message and caught.value.hint
+
+
+def test_an_adapter_of_another_size_is_named(tiny_folder: Path, tiny_recipe: Recipe, file: Path) -> None:
+    other = MMEgo(model_config(replace(tiny_recipe, width=32), checkpoints.load(str(tiny_folder)).tokenizer))
+    with pytest.raises(CheckpointError, match="does not fit"):
+        load_adapter(other, file, CARD.base)

@@ -1,28 +1,61 @@
 """Asking a memory: evidence before words, honest coverage, and no answer where there can be none."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from assistant.answer import Answer, EvidenceFound, ask
+from assistant.answer import BY_SIMILARITY, Answer, EvidenceFound, ask
 from assistant.checkpoints import Checkpoint
 from assistant.domain import Domain, grain_of
 from assistant.indexer import catch_up
 from assistant.prompt import Shown
+from assistant.recent import Recent
 from assistant.recollection import see
 from store.episodic import EpisodicStore
 from store.errors import NothingRecorded, UserError
-from store.records import Span
+from store.records import Heard, Span
+from store.upkeep.forgetting import forget
 
 QUESTION = "where did I put the wallet?"
+FOLLOW_UP = "where did I put the keys?"
 
 
 def answered(store: EpisodicStore, checkpoint: Checkpoint, question: str, span: Span | None = None) -> Answer:
     *_, last = ask(store, checkpoint, question, span)
     assert isinstance(last, Answer)
     return last
+
+
+@contextmanager
+def counting(checkpoint: Checkpoint) -> Iterator[dict[str, int]]:
+    """How many rows the language model reads, and how many pictures the tower."""
+    model, counts = checkpoint.model.model, {"rows": 0, "pictures": 0}
+
+    def count(name: str, length: int) -> None:
+        counts[name] += length
+
+    hooks = [
+        model.language_model.register_forward_pre_hook(
+            lambda _, __, inputs: count("rows", inputs["inputs_embeds"].shape[1]), with_kwargs=True
+        ),
+        model.vision_tower.register_forward_pre_hook(
+            lambda _, inputs, __: count("pictures", len(inputs[0])), with_kwargs=True
+        ),
+    ]
+    yield counts
+    for hook in hooks:
+        hook.remove()
+
+
+def spoken(store: EpisodicStore, checkpoint: Checkpoint, question: str, recent: Recent) -> tuple[EvidenceFound, Answer]:
+    found, *_, last = ask(store, checkpoint, question, recent=recent)
+    assert isinstance(found, EvidenceFound) and isinstance(last, Answer)
+    return found, last
 
 
 @pytest.fixture
@@ -131,6 +164,78 @@ def test_an_empty_memory_or_span_says_that_nothing_was_recorded(
         answered(empty, tiny_checkpoint, QUESTION)
     with pytest.raises(NothingRecorded, match="in the asked span"):
         answered(memory, tiny_checkpoint, QUESTION, Span(0.0, 1.0))
+
+
+def test_a_follow_up_answers_as_if_it_had_been_the_first_question_and_reads_far_less(
+    memory: EpisodicStore, tiny_checkpoint: Checkpoint
+) -> None:
+    recent, config = Recent(), tiny_checkpoint.model.config
+    with counting(tiny_checkpoint) as first:
+        spoken(memory, tiny_checkpoint, QUESTION, recent)
+    with counting(tiny_checkpoint) as second:
+        found, answer = spoken(memory, tiny_checkpoint, FOLLOW_UP, recent)
+    alone, fresh = spoken(memory, tiny_checkpoint, FOLLOW_UP, Recent())
+    np.testing.assert_allclose(found.scores, alone.scores, atol=1e-5)
+    assert (answer.text, answer.seen) == (fresh.text, fresh.seen)
+    assert answer.confidence == pytest.approx(fresh.confidence, abs=1e-4)
+    assert first["pictures"] == config.selected and first["rows"] > memory.count() + config.selected * 16
+    assert second["pictures"] < config.selected / 2 and second["rows"] < first["rows"] - memory.count()
+    with counting(tiny_checkpoint) as again:
+        spoken(memory, tiny_checkpoint, FOLLOW_UP, recent)
+    assert again["pictures"] == 0 and again["rows"] < 40
+
+
+def test_what_is_forgotten_takes_along_all_that_was_kept_of_it(
+    memory: EpisodicStore, tiny_checkpoint: Checkpoint
+) -> None:
+    recent = Recent()
+    spoken(memory, tiny_checkpoint, QUESTION, recent)
+    whole = memory.span()
+    assert whole is not None and recent.nbytes > 0
+    forget(memory, [Span(whole.started_at + 20, whole.started_at + 30)])
+    found, answer = spoken(memory, tiny_checkpoint, QUESTION, recent)
+    alone, fresh = spoken(memory, tiny_checkpoint, QUESTION, Recent())
+    assert len(found.candidates) == memory.count() and found.candidates == alone.candidates
+    np.testing.assert_allclose(found.scores, alone.scores, atol=1e-5)
+    assert answer.text == fresh.text
+    forget(memory, [whole])
+    with pytest.raises(NothingRecorded):
+        spoken(memory, tiny_checkpoint, QUESTION, recent)
+    assert recent.nbytes == 0
+
+
+def test_words_that_are_forgotten_without_a_picture_are_not_kept_either(
+    memory: EpisodicStore, tiny_checkpoint: Checkpoint
+) -> None:
+    whole = memory.span()
+    assert whole is not None
+    diary = memory.begin_session("dictaphone", whole.ended_at + 10, 0, 1.0)
+    words = Span(whole.ended_at + 12, whole.ended_at + 14)
+    heard = [Heard(diary.id, words.started_at, words.ended_at, "my secret", "speech", "pocketsphinx", 0.9)]
+    memory.keep_heard([], heard, keep_sound=True)
+    memory.end_session(diary.id, whole.ended_at + 20, "stopped")
+    recent = Recent()
+    spoken(memory, tiny_checkpoint, QUESTION, recent)
+    forget(memory, [words])
+    with counting(tiny_checkpoint) as after:
+        spoken(memory, tiny_checkpoint, QUESTION, recent)
+    assert after["pictures"] == tiny_checkpoint.model.config.selected
+
+
+def test_without_a_trained_pointer_the_frames_most_like_the_question_are_chosen_and_it_is_said(
+    memory: EpisodicStore, tiny_checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scale = tiny_checkpoint.recall.model.logit_scale
+    monkeypatch.setattr(scale, "data", torch.full_like(scale, 7.0))  # as of a trained SigLIP, and more
+    untrained = replace(tiny_checkpoint, pointer_trained=False)
+    found, answer = spoken(memory, untrained, QUESTION, Recent())
+    ids = [keyframe.id for keyframe in found.candidates]
+    alike = memory.recall_of(untrained.key, ids) @ untrained.recall.encode_question(QUESTION)
+    weights = np.exp(np.exp(7.0) * (alike - alike.max()))
+    np.testing.assert_allclose(found.scores, weights / weights.sum(), rtol=1e-2, atol=1e-6)
+    best, chosen = found.candidates[int(alike.argmax())], answer.moments[0]
+    assert chosen.started_at <= best.captured_at <= chosen.ended_at
+    assert answer.note == BY_SIMILARITY and not answered(memory, tiny_checkpoint, QUESTION).note
 
 
 def test_catching_up_embeds_each_keyframe_once_and_as_the_model_does(

@@ -1,5 +1,7 @@
 """What was said and read in an answer: interleaved for checkpoints that spell, quoted for those that do not."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +17,7 @@ from assistant.domain import Domain, grain_of
 from assistant.encoder import RecallEncoder, RecallModel
 from assistant.indexer import catch_up
 from assistant.model import MMEgo
-from assistant.recollection import Seen, see
+from assistant.recollection import Seen
 from assistant.training.nano import model_config, recall_config
 from assistant.training.recipe import Recipe
 from store.episodic import EpisodicStore
@@ -67,11 +69,13 @@ def test_a_checkpoint_that_spells_is_shown_the_words_and_answers_by_itself(
         tell(simulated_minute, keyframe, f"SIGN {keyframe.id}")
     shown: list[prompt.Shown] = []
 
-    def watch(checkpoint: Checkpoint, images: list, said: list[prompt.Shown], around: list) -> Seen:
-        shown.extend(said)
-        return see(checkpoint, images, said, around)
+    def watch(*asked: Any) -> Seen:
+        seen = look(*asked)
+        shown.extend(seen.shown)
+        return seen
 
-    monkeypatch.setattr(answering, "see", watch)
+    look = answering.look
+    monkeypatch.setattr(answering, "look", watch)
     _, answer = answered(simulated_minute, spelling_checkpoint, SIGN)
     assert not answer.quoted and not answer.note
     words = " ".join(each.transcript for each in shown)

@@ -5,15 +5,17 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from huggingface_hub import constants
+from safetensors.torch import save_file
 from transformers import LlavaOnevisionConfig, LlavaOnevisionForConditionalGeneration
 
-from assistant import checkpoints
+from assistant import checkpoints, registry
 from assistant.domain import Domain
 from assistant.encoder import RecallConfig, RecallEncoder, RecallModel
 from assistant.model import MMEgo, MMEgoConfig
@@ -75,24 +77,24 @@ def test_a_checkpoint_is_these_files_and_nothing_more(folder: Path) -> None:
 
 
 def test_the_fingerprint_follows_the_content_and_not_the_place(folder: Path, tmp_path: Path) -> None:
-    before = checkpoints.describe(str(folder))
+    before = registry.describe(str(folder))
     assert before.key == f"mine-{before.fingerprint}" and len(before.fingerprint) == 12
     moved = folder.rename(tmp_path / "moved")
-    assert checkpoints.describe(str(moved)).fingerprint == before.fingerprint
+    assert registry.describe(str(moved)).fingerprint == before.fingerprint
     weights = moved / "recall" / "model.safetensors"
     flipped = bytearray(weights.read_bytes())
     flipped[-1] ^= 1
     weights.write_bytes(flipped)
-    assert checkpoints.describe(str(moved)).fingerprint != before.fingerprint
+    assert registry.describe(str(moved)).fingerprint != before.fingerprint
 
 
 def test_describing_loads_no_torch(folder: Path) -> None:
     program = (
-        "import sys; from assistant.checkpoints import describe; print(describe(sys.argv[1]).key, "
+        "import sys; from assistant.registry import describe; print(describe(sys.argv[1]).key, "
         "not {'torch', 'transformers'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", program, str(folder)], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == [checkpoints.describe(str(folder)).key, "True"]
+    assert done.stdout.split() == [registry.describe(str(folder)).key, "True"]
 
 
 def truncate(path: Path) -> None:
@@ -147,7 +149,7 @@ def test_damage_is_a_checkpoint_error_that_names_the_folder_and_a_remedy(
 
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
     with pytest.raises(CheckpointError, match="giant") as caught:
-        checkpoints.describe("giant")
+        registry.describe("giant")
     assert "nano, 0.5b, 7b" in caught.value.hint
 
 
@@ -173,25 +175,104 @@ def put_in_cache(cache: Path, repository: str) -> Path:
 
 def test_a_hub_model_that_is_not_here_is_not_fetched(hub_cache: Path) -> None:
     with pytest.raises(CheckpointError, match="not on this machine") as caught:
-        checkpoints.describe("0.5b")
-    assert caught.value.hint == f"Run: hf download {checkpoints.HUB['0.5b']}"
+        registry.describe("0.5b")
+    assert caught.value.hint == "Run: whereabouts models pull 0.5b"
 
 
 def test_a_hub_model_loads_from_the_cache_with_the_hubs_recall_encoder(
     hub_cache: Path, models: tuple[MMEgo, RecallEncoder, Domain], folder: Path
 ) -> None:
+    published = registry.PUBLISHED["0.5b"]
     plain = LlavaOnevisionForConditionalGeneration(LlavaOnevisionConfig(vision_config=STEM, text_config=QWEN))
-    snapshot = put_in_cache(hub_cache, checkpoints.HUB["0.5b"])
+    snapshot = put_in_cache(hub_cache, published.repository)
     plain.save_pretrained(snapshot)
     TOKENIZER.backend_tokenizer.save(str(snapshot / "tokenizer.json"))
     with pytest.raises(CheckpointError, match="recall/"):
         checkpoints.load("0.5b")
+    recall = put_in_cache(hub_cache, published.recall)
     for file in (folder / "recall").iterdir():
-        recall = hub_cache / f"models--{checkpoints.HUB_RECALL.replace('/', '--')}"
-        target = (
-            recall / "snapshots" / ("1" * 40) if recall.exists() else put_in_cache(hub_cache, checkpoints.HUB_RECALL)
-        )
-        (target / file.name).write_bytes(file.read_bytes())
-    loaded = checkpoints.load("0.5b")
-    assert loaded.name == "0.5b" and not loaded.pointer_trained and loaded.domain is None
+        (recall / file.name).write_bytes(file.read_bytes())
+    for name in ("0.5b", published.repository):
+        loaded = checkpoints.load(name)
+        assert loaded.name == "0.5b" and not loaded.pointer_trained and loaded.domain is None
     assert loaded.recall.encode_question("red").shape == (32,)
+
+
+PLAIN = LAYERS | {"model_type": "siglip_vision_model", "image_size": 48, "patch_size": 8, "vision_use_head": False}
+LAYOUTS = ["whole", "shards", "older names", "bf16"]
+OLDER = (("model.language_model.", "language_model.model."), ("lm_head.", "language_model.lm_head."), ("model.", ""))
+
+
+@pytest.fixture(scope="module")
+def theirs() -> LlavaOnevisionForConditionalGeneration:
+    """transformers' own, tiny, with a head of its own as the 7b has."""
+    torch.manual_seed(1)
+    qwen = QWEN | {"num_hidden_layers": 2, "tie_word_embeddings": False}
+    config = LlavaOnevisionConfig(
+        vision_config=PLAIN, text_config=qwen, image_token_index=4, video_token_index=5, tie_word_embeddings=False
+    )
+    return LlavaOnevisionForConditionalGeneration(config).eval()
+
+
+@pytest.fixture(params=LAYOUTS)
+def published(
+    request: pytest.FixtureRequest, theirs: LlavaOnevisionForConditionalGeneration, folder: Path, tmp_path: Path
+) -> Path:
+    """Their model in a layout of the hub."""
+    place, model = tmp_path / "published", theirs
+    if request.param == "bf16":
+        model = deepcopy(theirs).bfloat16()
+    model.save_pretrained(place, max_shard_size="30KB" if request.param == "shards" else "1GB")
+    if request.param == "older names":
+        named = {rename(name): tensor.clone() for name, tensor in model.state_dict().items()}
+        save_file(named, place / "model.safetensors", metadata={"format": "pt"})
+    TOKENIZER.backend_tokenizer.save(str(place / "tokenizer.json"))
+    (folder / "recall").rename(place / "recall")
+    return place
+
+
+def rename(name: str) -> str:
+    for new, old in OLDER:
+        if name.startswith(new):
+            return name.replace(new, old, 1)
+    return name
+
+
+def test_features_and_logits_of_a_published_model_are_those_of_transformers(
+    published: Path,
+) -> None:
+    loaded = checkpoints.load(str(published))
+    ours, pixel_values = loaded.model, torch.rand(3, 3, 48, 48) * 2 - 1
+    assert not loaded.pointer_trained and loaded.placement.precision == "fp32"
+    exactly = LlavaOnevisionForConditionalGeneration.from_pretrained(published, dtype="float32").eval()
+    visual = ours.encode_frames(pixel_values)
+    with torch.no_grad():
+        features = exactly.get_video_features(pixel_values[None], return_dict=True).pooler_output[0]
+    torch.testing.assert_close(torch.cat([visual.flatten(0, 1), ours.model.image_newline[None]]), features)
+    before, after, said = [6, 7, 8], [9, 10, 11], [12, 13]
+    prompt = torch.cat([ours.embed_ids(before), features, ours.embed_ids(after)])
+    ids = torch.tensor([[*before, *[5] * len(features), *after, *said]])
+    with torch.no_grad():
+        logits = exactly(input_ids=ids, pixel_values_videos=pixel_values[None]).logits[0]
+        torch.testing.assert_close(ours.answer_logits([prompt], [said])[0], logits[-3:-1], atol=1e-4, rtol=1e-4)
+
+
+def test_a_shard_that_its_index_names_and_that_is_not_there_is_named(
+    theirs: LlavaOnevisionForConditionalGeneration, folder: Path
+) -> None:
+    (folder / "model.safetensors").unlink()
+    theirs.save_pretrained(folder, max_shard_size="30KB")
+    shards = sorted(folder.glob("model-*.safetensors"))
+    assert len(shards) > 2 and registry.describe(str(folder)).size.linear > 0
+    shards[1].unlink()
+    with pytest.raises(CheckpointError, match=shards[1].name):
+        registry.describe(str(folder))
+
+
+def test_sizes_are_counted_from_the_headers(folder: Path, models: tuple[MMEgo, RecallEncoder, Domain]) -> None:
+    model, recall, _ = models
+    size = registry.describe(str(folder)).size
+    inside = {id(weight) for layer in model.model.language_model.layers for name, weight in layer.named_parameters()
+              if weight.ndim == 2}  # fmt: skip
+    assert size.linear == sum(weight.numel() for weight in model.parameters() if id(weight) in inside)
+    assert size.linear + size.other == sum(w.numel() for each in (model, recall.model) for w in each.parameters())

@@ -109,6 +109,75 @@ def test_slots_take_the_visual_tokens_they_name(model: MMEgo) -> None:
     assert torch.equal(prompt[-1], model.embed_ids([11])[0])
 
 
+def glimpsed(model: MMEgo, frames: Tensor, question: list[int]) -> Tensor:
+    """The scores from one uncached pass over the whole sequence."""
+    return model.glimpse_logits([frames], [question])[0].softmax(dim=0).detach()
+
+
+def test_frames_that_were_read_once_are_glimpsed_by_any_question(model: MMEgo) -> None:
+    frames = compressed(300)
+    read = model.read(frames)
+    for question in (QUESTION, [20, 21, 22, 23, 24], [9]):
+        torch.testing.assert_close(
+            model.glimpse(read, question), glimpsed(model, frames, question), atol=1e-6, rtol=1e-4
+        )
+    half = model.bfloat16()
+    torch.testing.assert_close(
+        half.glimpse(half.read(frames), QUESTION), glimpsed(half, frames.bfloat16(), QUESTION), atol=2e-3, rtol=0.2
+    )
+
+
+def test_what_was_read_stays_as_it_was_whatever_goes_on_from_it(model: MMEgo) -> None:
+    read = model.read(compressed(20))
+    before = [(keys.clone(), values.clone()) for keys, values, _ in read.cache]
+    model.glimpse(read, QUESTION)
+    model.read(torch.cat([compressed(20), compressed(3, 1)]), read)
+    model.read(compressed(20)[:4], read)
+    list(model.answer_stream(read, stop=()))
+    for (keys, values), (kept_keys, kept_values, _) in zip(before, read.cache, strict=True):
+        assert torch.equal(keys, kept_keys) and torch.equal(values, kept_values)
+    assert len(read) == 20 and read.nbytes == (20 * WIDTH * 2 + 2 * 2 * 20 * 2 * WIDTH // 4) * 4
+
+
+@pytest.mark.parametrize("shared", [0, 1, 7, 12, 20])
+def test_only_what_two_sequences_begin_with_alike_is_not_read_again(model: MMEgo, shared: int) -> None:
+    known = model.read(compressed(20))
+    sequence = torch.cat([compressed(20)[:shared], compressed(12 - min(shared, 12), 1)])
+    fresh: list[int] = []
+    model.model.language_model.register_forward_pre_hook(
+        lambda _, __, inputs: fresh.append(inputs["inputs_embeds"].shape[1]), with_kwargs=True
+    )
+    read = model.read(sequence, known)
+    assert sum(fresh) == len(sequence) - shared and known.shared_with(sequence) == shared
+    alone = model.read(sequence)
+    torch.testing.assert_close(read.states, alone.states, atol=1e-5, rtol=1e-4)
+    for (keys, values, _), (own_keys, own_values, _) in zip(read.cache, alone.cache, strict=True):
+        torch.testing.assert_close(keys, own_keys, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(values, own_values, atol=1e-5, rtol=1e-4)
+
+
+def test_an_answer_goes_on_from_what_was_shown_before(model: MMEgo) -> None:
+    visual = torch.randn(2, 9, WIDTH)
+    known = model.read(model.embed(PROMPT, visual))
+    follow_up = model.embed([*PROMPT[:-1], [30, 31, 32]], visual)
+    stream = model.answer_stream(model.read(follow_up, known), stop=())
+    assert [token for token, _ in stream] == uncached(model, follow_up, 12)
+
+
+def test_tower_and_language_model_attend_by_sdpa_as_eagerly(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    MMEgo(MMEgoConfig(vision_config=PATCHES, text_config=TEXT)).save_pretrained(tmp_path)
+    fused, eager = (MMEgo.from_pretrained(tmp_path, **asked) for asked in ({}, {"attn_implementation": "eager"}))
+    for model, name in ((fused, "sdpa"), (eager, "eager")):
+        towers = (model.model.vision_tower, model.model.language_model)
+        assert [part.config._attn_implementation for part in towers] == [name, name]
+    pixels = torch.randn(3, 3, 48, 48)
+    torch.testing.assert_close(fused.encode_frames(pixels), eager.encode_frames(pixels), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        fused.glimpse(compressed(50), QUESTION), eager.glimpse(compressed(50), QUESTION), atol=1e-6, rtol=1e-4
+    )
+
+
 def test_cached_decoding_equals_uncached_decoding(model: MMEgo) -> None:
     prompt = model.embed(PROMPT, torch.randn(2, 9, WIDTH))
     tokens = [token for token, _ in model.answer_stream(prompt, stop=())]

@@ -140,6 +140,7 @@ class Whereabouts(App[None]):
 
     def on_span_forgotten(self, fact: SpanForgotten) -> None:
         self.opened.gallery.forget()
+        self.opened.mind.forget()
         self.forgotten.publish(fact.receipt)
 
     def say(self, error: UserError) -> None:

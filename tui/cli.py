@@ -21,6 +21,7 @@ from tui.clock import asked_span, wearers_clock, zone_offset_s
 from tui.daemon import config, service
 from tui.evidence import print_answer, print_evidence, say_quoted, screen
 from tui.exits import Program, stopping
+from tui.models import models
 from tui.options import KEYFRAME, LIMIT, json_option, need_folder_of, span_options
 from tui.picture import Picture
 from tui.progress import watch_indexing, watch_loading, watch_tidying, watch_words
@@ -74,7 +75,7 @@ def index(memory: Path, follow: bool) -> None:
     with stopping() as stop, open_memory(memory, create=follow) as store:
         if follow:
             os.nice(19)
-        checkpoint, tidied_s = watch_loading(config.model.checkpoint), float("-inf")
+        checkpoint, tidied_s = watch_loading(config.model), float("-inf")
         while not stop.is_set():
             done = watch_indexing(store, checkpoint)
             words = watch_words(store, config, stop.is_set)
@@ -101,7 +102,7 @@ def ask(memory: Path, question: str, since: str | None, until: str | None, as_js
     with open_memory(memory, create=False) as store:
         config, span = load_config(), asked_span(store, since, until)
         understood = understand(question, None, *wearers_clock(store))
-        checkpoint = watch_loading(config.model.checkpoint)
+        checkpoint = watch_loading(config.model, to_answer=True)
         watch_indexing(store, checkpoint)
         from assistant.answer import ask as ask_memory
         from assistant.words import only
@@ -148,7 +149,7 @@ def find(memory: Path, query: str, since: str | None, until: str | None, limit: 
 
     with open_memory(memory, create=False) as store:
         span = asked_span(store, since, until)
-        checkpoint, zone_s = watch_loading(load_config().model.checkpoint), zone_offset_s(store)
+        checkpoint, zone_s = watch_loading(load_config().model), zone_offset_s(store)
         watch_indexing(store, checkpoint)
         found = find_moments(store, checkpoint, query, span, limit)
     if as_json:
@@ -215,6 +216,7 @@ for command in (
     *noting.COMMANDS,
     *keeping.COMMANDS,
     *(unlock, lock, passwd, key),
+    models,
     *(train, questions, evaluate),
 ):
     cli.add_command(command)

@@ -56,7 +56,7 @@ def config() -> None:
 @config.command()
 def check() -> None:
     """Read config.toml and say what is wrong with it, and whether the models it names are there."""
-    from assistant.checkpoints import describe
+    from assistant.registry import describe
     from assistant.transcription import open_engine
 
     path = config_path()

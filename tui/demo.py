@@ -92,13 +92,14 @@ def choose_questions(narrations: Sequence[Narration]) -> list[Question]:
 def _ask_all(store: EpisodicStore, questions: Sequence[Question], console: Console) -> list[Verdict]:
     """Index what was recorded, ask each question, and print each answer with its evidence and what the script says."""
     from assistant.answer import ask
+    from assistant.recent import Recent
 
-    checkpoint = watch_loading(load_config().model.checkpoint)
+    checkpoint = watch_loading(load_config().model)
     console.print(f"Indexed {watch_indexing(store, checkpoint)} keyframes with the {checkpoint.name} checkpoint.\n")
-    verdicts = []
+    verdicts, recent = [], Recent()
     for question in questions:
         console.print(f"> {question.text}", style="bold cyan")
-        answer = print_answer(ask(store, checkpoint, question.text), console)
+        answer = print_answer(ask(store, checkpoint, question.text, recent=recent), console)
         print_evidence(store, answer, console, shown=1)
         verdicts.append(Verdict(question, answer))
         console.print(f"{verdicts[-1].mark}  The script says: {question.answer}\n")

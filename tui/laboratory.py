@@ -7,7 +7,7 @@ anything is learned or scored.
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 from store.config import Capture
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from assistant.checkpoints import Checkpoint
     from assistant.evaluation.homes import Examined
     from assistant.training.data_engine import Narration, Question
@@ -43,6 +45,22 @@ def train_nano(out: Path, work: Path, processes: int) -> None:
     learn_domain(out)
     learn_salience(out, work / "validation")
     learn_confidence(out, work / "validation")
+
+
+def train_pointer(base: str, precision: str, data: Path, out: Path, steps: int) -> None:
+    """Train a pointer for the checkpoint `base` on the narrated films below `data` and write the adapter to `out`."""
+    from assistant.checkpoints import load
+    from assistant.training import pointer_training
+    from assistant.training.recipe import PointerRecipe
+    from device.decoder import Decoder
+
+    recipe = PointerRecipe(steps=steps)
+
+    def pictures(film: Path) -> "Iterator[tuple[float, np.ndarray]]":
+        with closing(Decoder(str(film), str(film), recipe.fps)) as decoder:
+            yield from decoder.pictures()
+
+    pointer_training.train_pointer(load(base, precision), data, out, pictures, recipe, print)
 
 
 def learn_domain(folder: Path) -> None:

@@ -11,6 +11,7 @@ from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
+from assistant.recent import Recent
 from store.config import Config
 from store.episodic import EpisodicStore
 from store.errors import UserError
@@ -32,6 +33,7 @@ class Mind:
         self._directory, self._config, self._everybody = directory, config, everybody
         self._thoughts: SimpleQueue[Thought] = SimpleQueue()
         self._ending = Event()
+        self._recent = Recent()
         self._thread = Thread(target=self._live, name="mind", daemon=True)
 
     def begin(self) -> None:
@@ -40,6 +42,10 @@ class Mind:
     def think(self, thought: Thought) -> None:
         """After what was asked before."""
         self._thoughts.put(thought)
+
+    def forget(self) -> None:
+        """Of what was destroyed nothing is kept either."""
+        self._recent.clear()
 
     def end(self) -> None:
         """Leave off within the step that is under way; one that takes long is not waited for."""
@@ -70,9 +76,13 @@ class Mind:
             import dateparser  # noqa: F401
             import textual_plotext  # noqa: F401
 
+            from assistant.adapter import with_adapter
+            from assistant.answerer import with_answerer
             from assistant.checkpoints import load
 
-            return load(self._config.model.checkpoint)
+            chosen = self._config.model
+            loaded = load(chosen.checkpoint, chosen.precision)
+            return with_answerer(with_adapter(loaded, chosen.adapter), chosen.answerer)
         except UserError:
             raise
         except Exception as error:
@@ -82,7 +92,7 @@ class Mind:
         if thought.stopped.is_set() or self._ending.is_set():
             return
         try:
-            thought.think(store, checkpoint, self._config)
+            thought.think(store, checkpoint, self._config, self._recent)
         except UserError as error:
             thought.fail(error)
         except Exception as error:

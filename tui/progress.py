@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from store.config import CameraSettings, Capture, Config, Retention, Sound, load_config
+from store.config import CameraSettings, Capture, Config, Model, Retention, Sound, load_config
 from store.episodic import EpisodicStore
 from tui.clock import say_duration
 from tui.report import say_state
@@ -85,12 +85,23 @@ def watch_service(store: EpisodicStore, camera: CameraSettings, config: Config, 
     _say_recorded(service.state.source or camera.uri, recorded)
 
 
-def watch_loading(name_or_folder: str) -> "Checkpoint":
-    """Load a checkpoint; this is the moment at which torch is imported."""
-    with Console(stderr=True).status(f"loading the {name_or_folder} checkpoint"):
+def watch_loading(chosen: Model, *, to_answer: bool = False) -> "Checkpoint":
+    """Load a checkpoint and, `to_answer`, its adapter and who words its answers; torch is imported at this moment.
+
+    Where it was weighed in how many bits it fits, that is said.
+    """
+    with Console(stderr=True).status(f"loading the {chosen.checkpoint} checkpoint"):
         from assistant.checkpoints import load
 
-        return load(name_or_folder)
+        checkpoint = load(chosen.checkpoint, chosen.precision)
+        if to_answer:
+            from assistant.adapter import with_adapter
+            from assistant.answerer import with_answerer
+
+            checkpoint = with_answerer(with_adapter(checkpoint, chosen.adapter), chosen.answerer)
+    if checkpoint.placement.precision != "fp32":
+        print(f"{checkpoint.name} runs in {checkpoint.placement}.", file=sys.stderr)
+    return checkpoint
 
 
 def watch_indexing(store: EpisodicStore, checkpoint: "Checkpoint") -> int:

@@ -21,6 +21,7 @@ from tui.thoughts import Search
 if TYPE_CHECKING:
     from assistant.checkpoints import Checkpoint
     from assistant.finding import Found
+    from assistant.recent import Recent
 
 
 NEVER = r"(?!)"  # what no text has
@@ -57,7 +58,7 @@ class SearchWithin(Search):
 
     sought: Sought
 
-    def think(self, store: EpisodicStore, checkpoint: "Checkpoint", config: Config) -> None:
+    def think(self, store: EpisodicStore, checkpoint: "Checkpoint", config: Config, recent: "Recent") -> None:
         from assistant.finding import find
 
         if not self.stopped.is_set():
@@ -86,7 +87,7 @@ def say_looked_through(store: EpisodicStore, sought: Sought, config: Config, *, 
 
 def _checkpoint_key(config: Config) -> str:
     """Whose embeddings are looked through; a name that has none, where there is no such checkpoint."""
-    from assistant.checkpoints import describe
+    from assistant.registry import describe
 
     try:
         return describe(config.model.checkpoint).key

@@ -49,7 +49,7 @@ def _recorder(memory: Path) -> dict[str, Any] | None:
 
 def _indexed(counts: dict[str, int], config: Config) -> dict[str, Any]:
     """How far the configured checkpoint is, or why it cannot be told."""
-    from assistant.checkpoints import describe
+    from assistant.registry import describe
 
     name = config.model.checkpoint
     try:

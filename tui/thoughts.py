@@ -22,6 +22,7 @@ from tui.messages import AnswerFinished, AnswerStreamed, EvidenceFound, MomentsF
 if TYPE_CHECKING:
     from assistant.checkpoints import Checkpoint
     from assistant.conversation import Understood
+    from assistant.recent import Recent
 
 INDEXING_S = 5.0  # before a question is answered without the keyframes that nobody has embedded yet
 THIS_MOMENT = "this moment"
@@ -44,7 +45,7 @@ class Thought:
     def stop(self) -> None:
         self.stopped.set()
 
-    def think(self, store: EpisodicStore, checkpoint: "Checkpoint", config: Config) -> None:
+    def think(self, store: EpisodicStore, checkpoint: "Checkpoint", config: Config, recent: "Recent") -> None:
         """Think, and tell what comes of it. UserError: nothing can."""
         raise NotImplementedError
 
@@ -67,14 +68,14 @@ class Question(Thought):
     said: str | None = None
     within: Span | None = None
 
-    def think(self, store: EpisodicStore, checkpoint: "Checkpoint", config: Config) -> None:
+    def think(self, store: EpisodicStore, checkpoint: "Checkpoint", config: Config, recent: "Recent") -> None:
         from assistant.answer import Answer, ask
         from assistant.answer import EvidenceFound as Evidence
 
         understood = self._understand(store)
         self._tell(QuestionAsked(understood))
         self._prepare(store, checkpoint, config, understood.question)
-        for step in ask(store, checkpoint, understood.question, understood.span):
+        for step in ask(store, checkpoint, understood.question, understood.span, recent):
             if self.stopped.is_set():
                 return
             if isinstance(step, Evidence):
@@ -119,7 +120,7 @@ class Search(Thought):
     query: str
     limit: int
 
-    def think(self, store: EpisodicStore, checkpoint: "Checkpoint", config: Config) -> None:
+    def think(self, store: EpisodicStore, checkpoint: "Checkpoint", config: Config, recent: "Recent") -> None:
         from assistant.finding import find
 
         if not self.stopped.is_set():

@@ -15,16 +15,40 @@ from tui import report
 from tui.options import json_option, need_folder_of
 
 
-@click.command()
-@click.argument("checkpoint", type=click.Choice(["nano"]))
+@click.group()
+def train() -> None:
+    """Train a checkpoint, or a pointer for one."""
+
+
+@train.command()
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the finished checkpoint.")
 @click.option("--work", type=click.Path(path_type=Path), required=True, help="Folder for what is made on the way.")
 @click.option("--processes", type=click.IntRange(min=1), default=2, show_default=True)
-def train(checkpoint: str, out: Path, work: Path, processes: int) -> None:
+def nano(out: Path, work: Path, processes: int) -> None:
     """Train the nano checkpoint from scratch on simulated homes."""
     from tui.laboratory import train_nano
 
     train_nano(out, work, processes)
+
+
+@train.command()
+@click.option("--base", required=True, help="The checkpoint that it is for: a name, or the path of a folder.")
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder of films and their narrations.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="File of the adapter.")
+@click.option("--precision", type=click.Choice(["nf4", "int8", "bf16", "fp32"]), default="nf4", show_default=True,
+              help="Of the base, which does not learn.")  # fmt: skip
+@click.option("--steps", type=click.IntRange(min=1), default=600, show_default=True)
+def pointer(base: str, data: Path, out: Path, precision: str, steps: int) -> None:
+    """Train a memory pointer for a base checkpoint from narrated films.
+
+    DATA holds .mp4 films, at any depth, and Ego4D's narration JSON or EPIC-KITCHENS' CSV. What is learned is one small
+    file beside the base: write it into config.toml as adapter under [model]. What is made on the way lies in OUT.work,
+    from where a stopped training goes on.
+    """
+    from tui.laboratory import train_pointer
+
+    need_folder_of(out)
+    train_pointer(base, precision, data, out, steps)
 
 
 @click.command()

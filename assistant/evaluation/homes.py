@@ -190,7 +190,11 @@ def _ask(home: Examined, question: Question, looks: Mapping[str, Look], right: M
     selected: tuple[int, ...] = ()
     answered = Recollected("", seen=False, confidence=0.0, foreign=False)
     for step in recollect(
-        home.checkpoint, question.text, home.compressed[at], lambda chosen: home.look([at[i] for i in chosen])
+        home.checkpoint,
+        question.text,
+        home.compressed[at],
+        lambda chosen: home.look([at[i] for i in chosen]),
+        home.recall[at],
     ):
         if isinstance(step, Selected):
             selected = tuple(at[i] for i in step.indices)

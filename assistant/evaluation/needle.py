@@ -173,7 +173,7 @@ def _ask(checkpoint: Checkpoint, needle: Needle, pool: Footage, day: np.ndarray,
 
     compressed = torch.from_numpy(pool.compressed[rows])
     selected, said = 0, ""
-    for step in recollect(checkpoint, needle.question, compressed, look):
+    for step in recollect(checkpoint, needle.question, compressed, look, pool.recall[rows]):
         if isinstance(step, Selected):
             selected = int(is_needle[list(step.indices)].sum())
         elif isinstance(step, Recollected):

@@ -1,4 +1,4 @@
-"""The recipe of the nano checkpoint: every number that training depends on, in one place, saved beside the weights.
+"""The recipes of the nano checkpoint and of pointers for others: every number that training depends on, in one place.
 
 This file does not know how anything is trained.
 """
@@ -81,11 +81,34 @@ class Recipe:
     warm_up: int = 100
 
     def schedule(self, step: int, steps: int) -> float:
-        """Share of the peak learning rate: a linear warm-up, then half a cosine down to nearly nothing."""
-        if step < self.warm_up:
-            return (step + 1) / self.warm_up
-        done = (step - self.warm_up) / max(1, steps - self.warm_up)
-        return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done))
+        """Share of the peak learning rate."""
+        return warm_cosine(step, steps, self.warm_up)
+
+
+@dataclass(frozen=True)
+class PointerRecipe:
+    """How a pointer is trained as an adapter of any base, from narrated films; one step reads `lessons`."""
+
+    seed: int = 7
+    fps: float = 1.0
+    held_out_every: int = 10  # films: every so many-th is kept for measuring
+    rank: int = 16
+    alpha: int = 32
+    steps: int = 600
+    lessons: int = 8
+    warm_up: int = 30
+    lr: float = 2e-4
+    pointer_loss: PointerLoss = "listwise"
+    answer_weight: float = 1.0
+    measured_lessons: int = 64
+
+
+def warm_cosine(step: int, steps: int, warm_up: int) -> float:
+    """Share of the peak learning rate: a linear warm-up, then half a cosine down to nearly nothing."""
+    if step < warm_up:
+        return (step + 1) / warm_up
+    done = (step - warm_up) / max(1, steps - warm_up)
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done))
 
 
 # What the pointer is held against: the same model, tuned on the same questions from the same captions, but shown frames

@@ -83,7 +83,7 @@ class Trainer:
             self._choices = self._chosen(stage, saved.with_suffix(".choices"))
         self.model.train()
         self.model.model.vision_tower.eval().requires_grad_(False)
-        began, running = time.monotonic(), _Averages()
+        began, running = time.monotonic(), Averages()
         batches = iter(self._load(stage, begin))
         for step in range(begin, stage.steps):
             for group in optimiser.param_groups:
@@ -99,7 +99,7 @@ class Trainer:
             if step % LOGGED_EVERY == LOGGED_EVERY - 1:
                 self._log(f"{stage.name} step {step + 1} {time.monotonic() - began:.0f} s", running.values())
             if (step + 1) % SAVED_EVERY == 0 or step + 1 == stage.steps:
-                _save(saved, (step + 1, self._learned(), self._handled.state_dict(), optimiser.state_dict()))
+                save_whole(saved, (step + 1, self._learned(), self._handled.state_dict(), optimiser.state_dict()))
         self.model.eval()
 
     @torch.inference_mode()
@@ -113,7 +113,7 @@ class Trainer:
     def _chosen(self, stage: Stage, saved: Path) -> list[Choice]:
         """The choices of the model as it was when the stage began, whenever the run goes on."""
         if not saved.exists():
-            _save(saved, tuple(astuple(choice) for choice in self.choose(stage)))
+            save_whole(saved, tuple(astuple(choice) for choice in self.choose(stage)))
         return [Choice(*parts) for parts in torch.load(saved, weights_only=True)]
 
     @torch.inference_mode()
@@ -233,7 +233,7 @@ class Trainer:
         return {name: weight.detach() for name, weight in self.model.named_parameters() if weight.requires_grad}
 
 
-class _Averages:
+class Averages:
     """Running means of what was measured, kept where it was computed until somebody reads them."""
 
     def __init__(self) -> None:
@@ -264,7 +264,7 @@ def _shares(right: Tensor, group: Tensor) -> dict[str, Tensor]:
     return {"right": hits.mean(), **shares}
 
 
-def _save(path: Path, state: tuple[object, ...]) -> None:
+def save_whole(path: Path, state: tuple[object, ...]) -> None:
     """The file appears whole or not at all."""
     unfinished = path.with_suffix(".part")
     torch.save(state, unfinished)

@@ -1,0 +1,94 @@
+"""Recent: what a checkpoint made of the last questions' frames, for the next: a follow-up looks at the same again.
+
+    visual      a keyframe's visual tokens (T, C)
+    grain       of a keyframe's picture, by which it is told whether it is foreign
+    candidates  the compressed frames as the glimpse read them
+    shown       the frames and words as the answer read them
+
+It lives in memory only, in the hands of whoever asks, and what was longest unused goes first. Whatever is forgotten
+takes all of it along: `renew` sees to it before anything else is asked, `clear` at once. This file knows no tensors.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, Protocol, TypeVar
+
+from store.records import Keyframe
+
+LIMIT_BYTES = 2**30  # 32 frames as a 7B reads them take half of it
+
+
+class Held(Protocol):
+    """Anything that knows its size."""
+
+    @property
+    def nbytes(self) -> int: ...
+
+
+Kind = TypeVar("Kind", bound=Held)
+
+
+class Recent:
+    """Of one memory and one checkpoint, at most `limit_bytes`. Only one thread asks; any may `clear`."""
+
+    def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
+        self._limit_bytes, self._of = limit_bytes, object()
+        self.clear()
+
+    @property
+    def nbytes(self) -> int:
+        return sum(value.nbytes for value in self._kept.values())
+
+    def clear(self) -> None:
+        """Of what was destroyed nothing is kept either."""
+        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+        self._shown: set[int] = set()
+
+    def renew(self, of: Hashable, present: Callable[[Sequence[int]], set[int]]) -> None:
+        """Go on with what is kept, but only if it is still `of` the same, and every keyframe that it shows is there."""
+        shown = sorted(self._shown)
+        if of != self._of or len(present(shown)) < len(shown):
+            self.clear()
+        self._of = of
+
+    def each(
+        self, kind: str, keyframes: Sequence[Keyframe], make: Callable[[list[Keyframe]], Iterable[Kind]]
+    ) -> list[Kind]:
+        """What was made of each keyframe; `make` is asked for those that are not known, all at once."""
+        found: dict[Keyframe, Any] = {keyframe: self.get((kind, keyframe)) for keyframe in keyframes}
+        unknown = [keyframe for keyframe, value in found.items() if value is None]
+        if unknown:
+            fresh = dict(zip(unknown, make(unknown), strict=True))
+            self.show(unknown)
+            for keyframe, value in fresh.items():
+                self._put((kind, keyframe), value)
+            self._shrink()
+            found |= fresh
+        return [found[keyframe] for keyframe in keyframes]
+
+    def get(self, name: Hashable) -> Any | None:
+        """What was kept under this name, or None."""
+        kept = self._kept
+        if name in kept:
+            kept.move_to_end(name)
+        return kept.get(name)
+
+    def keep(self, name: Hashable, value: Held) -> None:
+        """In place of what was kept under this name."""
+        self._put(name, value)
+        self._shrink()
+
+    def show(self, keyframes: Iterable[Keyframe]) -> None:
+        """What is kept from now on may be made of these."""
+        self._shown.update(keyframe.id for keyframe in keyframes)
+
+    def _put(self, name: Hashable, value: Held) -> None:
+        kept = self._kept
+        kept[name] = value
+        kept.move_to_end(name)
+
+    def _shrink(self) -> None:
+        kept = self._kept
+        spare = self._limit_bytes - sum(value.nbytes for value in kept.values())
+        while spare < 0:
+            spare += kept.popitem(last=False)[1].nbytes

@@ -1,0 +1,173 @@
+"""The command group `models`: which checkpoints there are, and how they come, are checked, chosen and go.
+
+`pull` is the only command of this program that uses the network, and only while it runs. This file does not know how
+anything is downloaded, compared or loaded.
+"""
+
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from assistant.registry import (
+    NAMES,
+    PUBLISHED,
+    describe,
+    place_of,
+    pulled_names,
+    short_name,
+    unfinished_place_of,
+)
+from store.config import load_config, write_setting
+from store.disk import bytes_under
+from store.errors import CheckpointError, UserError
+from store.units import say_bytes
+from tui import report
+from tui.evidence import screen
+from tui.options import json_option
+from tui.progress import counted
+
+ASKED_ABOVE_BYTES = 15_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A checkpoint in the list; `problem` says why it cannot be loaded, `runs` in what precision it fits, if any."""
+
+    name: str
+    used: bool
+    folder: str | None
+    weights_bytes: int
+    problem: str | None
+    runs: str | None
+
+
+@click.group()
+def models() -> None:
+    """The checkpoints that can answer: list, pull, verify, use, remove."""
+
+
+@models.command("list")
+@json_option
+def list_models(as_json: bool) -> None:
+    """What there is, where it lies, whether it is whole, and in what precision it would run here."""
+    used = short_name(load_config().model.checkpoint)
+    rows = [_row(name, used) for name in dict.fromkeys([*NAMES, *pulled_names(), used])]
+    if as_json:
+        click.echo(report.to_json([asdict(row) for row in rows]))
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("", "name", "weights", "would run in", "where"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        weights = say_bytes(row.weights_bytes) if row.weights_bytes else ""
+        where = row.problem or row.folder or ""
+        table.add_row("*" if row.used else "", row.name, weights, row.runs or "too large", where)
+    screen().print(table)
+
+
+@models.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask before much is fetched.")
+def pull(name: str, yes: bool) -> None:
+    """Fetch a checkpoint from the hub, with the encoder that finds keyframes for it: 0.5b, 7b or owner/name.
+
+    What was interrupted goes on where it was; what is there already is brought up to date. Every file is checked.
+    """
+    from assistant.download import plan_pull
+    from assistant.download import pull as fetch
+
+    if name == "nano":
+        raise UserError("nano came with the program.", "Run: whereabouts models use nano")
+    plan = plan_pull(name)
+    click.echo(f"{plan.name} is {say_bytes(plan.total_bytes)}; {say_bytes(plan.missing_bytes)} are still to come.")
+    if plan.missing_bytes > ASKED_ABOVE_BYTES and not yes and not click.confirm("Fetch it?"):
+        click.echo("Nothing was fetched.")
+        return
+    with counted(f"pulling  {plan.name}, {say_bytes(plan.total_bytes)}", plan.total_bytes) as advance:
+        folder = fetch(plan, advance)
+    click.echo(f"{plan.name} is whole, in {folder}. To answer with it, run: whereabouts models use {plan.name}")
+
+
+@models.command()
+@click.argument("name", required=False)
+def verify(name: str | None) -> None:
+    """Read a checkpoint's files again, or those of all, and compare them with the checksums that they came with."""
+    from assistant.checksums import damaged_files, recorded_sums
+
+    names = [name] if name else [*PUBLISHED, *pulled_names()]
+    sums = recorded_sums({folder for each in names for folder in _folders(each)})
+    if not sums:
+        raise UserError(f"No checksums of {name or 'any checkpoint'} are recorded.", "They are of what was pulled.")
+    total = sum(path.stat().st_size for path in sums if path.is_file())
+    with counted(f"reading  {say_bytes(total)}", total) as advance:
+        damaged = damaged_files(sums, advance)
+    if damaged:
+        hint = "Run: whereabouts models pull NAME, which fetches only what is damaged."
+        raise CheckpointError(f"{'; '.join(damaged)}.", hint)
+    click.echo(f"{len(sums)} files are what they were, {say_bytes(total)}.")
+
+
+@models.command()
+@click.argument("name")
+def use(name: str) -> None:
+    """Answer with this checkpoint from now on: writes it into config.toml, whose other lines stay."""
+    from assistant.quantisation import place
+
+    name = short_name(name)
+    found, settings = describe(name), load_config().model
+    placement = place(found.name, found.size, settings.precision)
+    path = write_setting("model", "checkpoint", name if name in NAMES else _absolute(name))
+    click.echo(f"{path} says {name} now, which would run in {placement}.")
+    if settings.checkpoint != name:
+        click.echo("What was recorded is embedded anew for it before it answers: whereabouts index")
+
+
+@models.command()
+@click.argument("name")
+def remove(name: str) -> None:
+    """Remove a pulled checkpoint, or what has come of one."""
+    if short_name(name) == short_name(load_config().model.checkpoint):
+        raise UserError(f"{name} is the one that answers.", "Use another one first: whereabouts models use nano")
+    folders = [folder for folder in (place_of(name), unfinished_place_of(name)) if folder.is_dir()]
+    if not folders:
+        raise UserError(f"{name} was not pulled.", "Run: whereabouts models list")
+    freed = sum(map(bytes_under, folders))
+    for folder in folders:
+        shutil.rmtree(folder)
+    click.echo(f"Removed {name}: {say_bytes(freed)}.")
+
+
+def _folders(name: str) -> set[Path]:
+    """Of the model and its recall encoder; of one that lacks files the folder that it was pulled into."""
+    try:
+        found = describe(name)
+        return {found.folder, found.recall_folder}
+    except CheckpointError:
+        return {place_of(name)}
+
+
+def _row(name: str, used: str) -> Row:
+    """How a checkpoint is; of a published one that is not here its size is known all the same."""
+    from assistant.quantisation import place
+
+    folder, weights_bytes, problem = None, 0, None
+    size = PUBLISHED[name].size if name in PUBLISHED else None
+    try:
+        found = describe(name)
+        folder, weights_bytes, size = str(found.folder), found.weights_bytes, found.size
+    except CheckpointError as error:
+        came = bytes_under(unfinished_place_of(name))
+        problem = f"{say_bytes(came)} have come; go on with: whereabouts models pull {name}" if came else error.message
+    try:
+        runs = str(place(name, size)) if size else ""
+    except CheckpointError:
+        runs = None
+    return Row(name, name == used, folder, weights_bytes, problem, runs)
+
+
+def _absolute(name: str) -> str:
+    folder = Path(name).expanduser()
+    return str(folder.absolute()) if folder.is_dir() else name
