@@ -67,8 +67,7 @@ class Driven:
     def screen_text(self) -> str:
         """Every character on the screen, line by line."""
         return "\n".join(
-            "".join(segment.text for segment in strip).rstrip()
-            for strip in self.app.screen._compositor.render_strips()
+            "".join(segment.text for segment in strip).rstrip() for strip in self.app.screen._compositor.render_strips()
         )
 
 

@@ -41,8 +41,6 @@ from tui.standing import Standing, look
 if TYPE_CHECKING:
     from textual.widget import Widget
 
-    from store.upkeep.forgetting import Receipt
-
 LOOK_EVERY_S = 1.0
 PALETTE = (
     ("f2", "Ask", "Questions and answers"),
@@ -74,7 +72,7 @@ class Whereabouts(App[None]):
     def __init__(self, store: EpisodicStore, config: Config, pixels: "type[Widget] | None" = None) -> None:
         super().__init__()
         self.opened = Opened(store, Mind(store.directory, config, self), config, pixels)
-        self.forgotten: Signal[Receipt] = Signal(self, "forgotten")
+        self.forgotten: Signal[SpanForgotten] = Signal(self, "forgotten")
         self._checkpoint = ""
 
     def on_mount(self) -> None:
@@ -140,7 +138,7 @@ class Whereabouts(App[None]):
 
     def on_span_forgotten(self, fact: SpanForgotten) -> None:
         self.opened.gallery.forget()
-        self.forgotten.publish(fact.receipt)
+        self.forgotten.publish(fact)
 
     def say(self, error: UserError) -> None:
         """What happened, and what to do."""

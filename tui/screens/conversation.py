@@ -4,24 +4,27 @@ What was typed goes to the mind, and what the mind tells goes to the exchange of
 answered at a time; another one stops it. This file does not know how a line is understood or answered.
 """
 
-from typing import TYPE_CHECKING
-
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import VerticalScroll
 
 from store.spans import moment_span
-from tui.messages import AnswerFinished, AnswerStopped, LineTyped, MomentAsked, QuestionAsked, ThoughtFailed
+from tui.messages import (
+    AnswerFinished,
+    AnswerStopped,
+    LineTyped,
+    MomentAsked,
+    QuestionAsked,
+    SpanForgotten,
+    ThoughtFailed,
+)
 from tui.opened import Opened
 from tui.screens.page import Page
 from tui.thoughts import Question
 from tui.widgets.exchange import Exchange
 from tui.widgets.prompt import Line, Prompt
 from tui.widgets.welcome import Welcome
-
-if TYPE_CHECKING:
-    from store.upkeep.forgetting import Receipt
 
 REMEMBERED = 50  # questions of before, for who walks up
 
@@ -69,7 +72,7 @@ Tab goes to the moments of an answer: Enter opens one, and its number asks that 
         self._asking = None
         self._reveal()
 
-    async def let_go(self, receipt: "Receipt") -> None:
+    async def let_go(self, fact: SpanForgotten) -> None:
         self.action_stop()
         await self.query(Exchange).remove()
         self._last = None

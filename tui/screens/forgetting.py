@@ -164,6 +164,7 @@ class ForgettingScreen(ModalScreen["Receipt | None"]):
         self.refresh_bindings()
 
     def _end(self, told: str, receipt: "Receipt | None") -> None:
+        """Also where it was cut short, some of it may be gone."""
         self._is_destroying, self._receipt = False, receipt
         self._tell(told)
         self.query_one("#destroy").display = self.query_one(RadioSet).display = False
@@ -171,8 +172,7 @@ class ForgettingScreen(ModalScreen["Receipt | None"]):
         close.disabled, close.label = False, "Close"
         close.focus()
         self.refresh_bindings()
-        if receipt:
-            self.post_message(SpanForgotten(receipt))
+        self.post_message(SpanForgotten(receipt))
 
     def _tell(self, what: str) -> None:
         self.query_one("#told", Static).update(what)

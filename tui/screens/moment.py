@@ -20,7 +20,7 @@ from store.errors import NothingRecorded, UserError
 from store.records import Keyframe, Span
 from store.spans import moment_span
 from store.upkeep.pins import pin, unpin
-from tui.messages import MomentExported, MomentPinned, NoteWritten
+from tui.messages import MomentExported, MomentPinned, NoteWritten, SpanForgotten
 from tui.opened import Opened
 from tui.screens.forgetting import ForgettingScreen
 from tui.screens.page import Page
@@ -97,7 +97,7 @@ class MomentScreen(Page):
         self._look()
         self.set_interval(LOOK_EVERY_S, self._look_again)
 
-    async def let_go(self, receipt: "Receipt") -> None:
+    async def let_go(self, fact: SpanForgotten) -> None:
         self.action_walk(*STAND)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -6,7 +6,7 @@ found.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -18,16 +18,14 @@ from store.episodic import EpisodicStore
 from store.errors import UserError
 from tui.activity import LEGEND
 from tui.browsing import HOUR_S, Place, Stretch, asked_place, beside, newest, rows_of
-from tui.messages import EndPassed, MomentsFound, RowPointed, SearchLeft, StretchOpened, ThoughtFailed
+from tui.messages import EndPassed, MomentsFound, RowPointed, SearchLeft, SpanForgotten, StretchOpened, ThoughtFailed
 from tui.opened import Opened
 from tui.screens.page import Page
 from tui.widgets.findings import Findings
 from tui.widgets.moment_rows import MomentRows
 from tui.widgets.search_box import SearchBox
 from tui.widgets.stretch_rows import StretchRows
-
-if TYPE_CHECKING:
-    from store.upkeep.forgetting import Receipt
+from tui.widgets.walked import Walked
 
 LOOK_EVERY_S = 4.0
 LEVELS = ("days", "hours", "moments")
@@ -37,7 +35,7 @@ Nothing is remembered yet.
 Record a camera from another terminal, and its days come up here:
   whereabouts cameras         lists what is attached
   whereabouts record usb:0    records it until Ctrl-C
-F2 has a button that records a simulated home, where there is no camera.
+Without a camera, F2 has a button that records a simulated home.
 """
 NOTHING_LEFT = "No picture is kept of this time."
 
@@ -162,11 +160,11 @@ line below says what is under the cursor, and Enter goes there.
     @on(SearchLeft)
     def _leave_search(self) -> None:
         self.query_one(Findings).let_go()
-        self._travel_to(self.path)
         self._switch(LEVELS[len(self.path)])
         self.action_rows()
+        self._travel_to(self.path)
 
-    async def let_go(self, receipt: "Receipt") -> None:
+    async def let_go(self, fact: SpanForgotten) -> None:
         for level in LEVELS:
             self._rows(level).let_go()
         self.query_one(Findings).let_go()
@@ -238,10 +236,8 @@ line below says what is under the cursor, and Enter goes there.
         self.action_rows()
         self.refresh_bindings()
 
-    def _rows(self, level: str) -> StretchRows | MomentRows:
-        rows = self.query_one(f"#{level}")
-        assert isinstance(rows, StretchRows | MomentRows)
-        return rows
+    def _rows(self, level: str) -> Walked:
+        return self.query_one(f"#{level}", Walked)
 
     @property
     def _is_searching(self) -> bool:

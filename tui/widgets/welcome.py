@@ -27,7 +27,7 @@ Whereabouts keeps what a head camera sees in a memory on this machine, and answe
 pictures that prove it. It also says when it did not see something. Nothing leaves the machine.
 
 Record a camera from another terminal, and this fills while you look:
-  • whereabouts cameras           lists what is attached, and how to use it
+  • whereabouts cameras           lists what is attached
   • whereabouts record usb:0      records it until Ctrl-C
 Or, without a camera, let a simulated one walk through an invented home for four minutes:
 """
