@@ -37,6 +37,7 @@ from store.episodic import EpisodicStore
 ROWS, COLUMNS = 40, 140
 PROMPT = "What did you see?"
 PATIENCE_S = 30.0
+FIRST_SEED = 900_000
 PAUSE_S = 0.06  # between keys: a person who types very fast
 ESCAPES = re.compile(r"\x1b(?:\[[0-9;?<>=]*[ -/]*[@-~]|\][^\x07]*\x07|_[^\x1b]*\x1b\\|.)")
 PROGRAM = [sys.executable, "-c", "from tui.cli import main; main()"]
@@ -130,8 +131,10 @@ def make_memory(directory: Path, moments: int) -> None:
 
 
 def record(directory: Path, minutes: int) -> None:
-    """What the indexer will have to do."""
-    uri = f"sim://home?seed=900001&minutes={minutes}"
+    """What the indexer will have to do: another home each time."""
+    with EpisodicStore.open(directory) as store:
+        seed = FIRST_SEED + store.size("sessions")
+    uri = f"sim://home?seed={seed}&minutes={minutes}"
     subprocess.run([*PROGRAM, "--memory", str(directory), "record", uri], check=True, capture_output=True)
 
 

@@ -69,8 +69,11 @@ class Mind:
         try:
             import dateparser  # noqa: F401
             import textual_plotext  # noqa: F401
+            import torch
 
             from assistant.checkpoints import load
+
+            torch.set_num_threads(max(1, torch.get_num_threads() - 1))  # one core is left to keys and screen
 
             return load(self._config.model.checkpoint)
         except UserError:
@@ -92,9 +95,14 @@ class Mind:
         """Embed until there is something else to do; returns after how many seconds to look again."""
         from assistant.indexer import catch_up
 
+        waiting: int | None = None  # counted once there is something to do: in a large memory it takes half a second
+
         def tell(done: int) -> None:
-            waiting = store.count() - store.embedded_count(checkpoint.key)
-            self._everybody.post_message(KeyframesIndexed(done, waiting))
+            nonlocal waiting
+            if waiting is None:
+                waiting = store.count() - store.embedded_count(checkpoint.key) + done
+            waiting -= done
+            self._everybody.post_message(KeyframesIndexed(done, max(0, waiting)))
 
         try:
             catch_up(store, checkpoint, tell, self._config.index.reduce, stop=lambda: not self._is_idle())

@@ -18,6 +18,8 @@ from tui.secrecy import open_memory
 if TYPE_CHECKING:
     from textual.widget import Widget
 
+SWITCH_S = 0.001  # how long a key may wait for the thread that a model works in, each time it needs the interpreter
+
 
 @click.command()
 @click.pass_obj
@@ -28,6 +30,7 @@ def tui(memory: Path) -> None:
     with open_memory(memory) as store:
         from tui.app import Whereabouts
 
+        sys.setswitchinterval(SWITCH_S)
         Whereabouts(store, load_config(), pixels()).run()
 
 

@@ -114,14 +114,15 @@ class Question(Thought):
 
 @dataclass
 class Search(Thought):
-    """Words to find moments by, as they were heard, read or seen."""
+    """Words to find moments of a span by, as they were heard, read or seen; `line` is what was typed."""
 
-    query: str
+    line: str
+    words: str
+    span: Span | None
     limit: int
 
     def think(self, store: EpisodicStore, checkpoint: "Checkpoint", config: Config) -> None:
         from assistant.finding import find
 
-        if not self.stopped.is_set():
-            found = find(store, checkpoint, self.query, limit=self.limit)
-            self._tell(MomentsFound(self.query, tuple(found), by_pictures=True))
+        found = find(store, checkpoint, self.words, self.span, self.limit)
+        self._tell(MomentsFound(self.line, tuple(found), by_pictures=True))

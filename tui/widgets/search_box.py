@@ -13,7 +13,8 @@ from textual.worker import get_current_worker
 from store.errors import UserError
 from tui.messages import MomentsFound, SearchLeft, ThoughtFailed
 from tui.opened import Opened
-from tui.searching import SearchWithin, Sought, by_words, read_line
+from tui.searching import Sought, by_words, read_line
+from tui.thoughts import Search
 
 WAIT_S = 0.15  # for the next key
 LIMIT = 30
@@ -28,7 +29,7 @@ class SearchBox(Input):
         super().__init__(placeholder="/ searches what was seen, said and read", id=id, compact=True)
         self._opened = opened
         self.sought: Sought | None = None
-        self._search: SearchWithin | None = None
+        self._search: Search | None = None
         self._waiting: Timer | None = None
 
     def watch_value(self, value: str) -> None:
@@ -71,7 +72,7 @@ class SearchBox(Input):
         self.sought = sought
         self.post_message(fact)
         if sought.words:
-            self._search = SearchWithin(self, sought.line, LIMIT, sought)
+            self._search = Search(self, sought.line, sought.words, sought.span, LIMIT)
             self._opened.mind.think(self._search)
 
     def _stop(self) -> None:
