@@ -81,6 +81,7 @@ def drive(
         async with driven.app.run_test(size=size, notifications=True, message_hook=driven.note) as pilot:
             driven.pilot = pilot
             await journey(driven)
+        driven.app.opened.mind.end(PATIENCE_S)  # two minds at once would load at once
         return driven.facts
 
     return asyncio.run(run())

@@ -37,6 +37,16 @@ def test_one_key_holds_the_recorder_and_the_same_lets_it_go_on(
     drive(store, journey)
 
 
+def test_what_is_paused_can_become_private_and_no_key_but_its_own_ends_that(store: EpisodicStore) -> None:
+    async def journey(driven: Driven) -> None:
+        for key, reason in (("f5", "paused"), ("f6", "private")):
+            await driven.press(key)
+            await driven.until(lambda: f"not recording, {reason}" in driven.text("StatusLine"), reason)  # noqa: B023
+        assert (hold := store.hold()) is not None and hold.reason == "private"
+
+    drive(store, journey)
+
+
 def test_the_line_at_the_top_is_on_every_page(store: EpisodicStore) -> None:
     async def journey(driven: Driven) -> None:
         for key in ("f3", "f4", "f2"):

@@ -57,7 +57,7 @@ class Rehearsed(Mind):
         ):
             thought.listener.post_message(fact)
 
-    def end(self) -> None:
+    def end(self, wait_s: float = 0.0) -> None:
         """There is no thread."""
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 INDEX_EVERY_S = 3.0
 AFTER_FAILURE_S = 60.0
-END_S = 5.0
+END_S = 1.0
 
 
 class Mind:
@@ -41,22 +41,23 @@ class Mind:
         """After what was asked before."""
         self._thoughts.put(thought)
 
-    def end(self) -> None:
-        """Leave off within the step that is under way; one that takes long is not waited for."""
+    def end(self, wait_s: float = END_S) -> None:
+        """Leave off within the step that is under way; one that takes longer is not waited for."""
         self._ending.set()
         self._thoughts.put(Thought(self._everybody))  # wakes it up
-        self._thread.join(END_S)
+        self._thread.join(wait_s)
 
     def _live(self) -> None:
         try:
-            checkpoint = self._load()
-        except UserError as error:
-            self._everybody.post_message(CheckpointFailed(error))
+            checkpoint, store = self._load(), EpisodicStore.open(self._directory, create=False)
+        except Exception as error:
+            failure = error if isinstance(error, UserError) else _unexpected(error)
+            self._everybody.post_message(CheckpointFailed(failure))
             while not self._ending.is_set():
-                self._thoughts.get().fail(error)
+                self._thoughts.get().fail(failure)
             return
         self._everybody.post_message(CheckpointLoaded(checkpoint.name))
-        with EpisodicStore.open(self._directory, create=False) as store:
+        with store:
             wait_s = 0.0
             while not self._ending.is_set():
                 try:
@@ -66,20 +67,14 @@ class Mind:
 
     def _load(self) -> "Checkpoint":
         """Torch is imported here, and what else the first question would have to wait for."""
-        try:
-            import dateparser  # noqa: F401
-            import textual_plotext  # noqa: F401
-            import torch
+        import dateparser  # noqa: F401
+        import textual_plotext  # noqa: F401
+        import torch
 
-            from assistant.checkpoints import load
+        from assistant.checkpoints import load
 
-            torch.set_num_threads(max(1, torch.get_num_threads() - 1))  # one core is left to keys and screen
-
-            return load(self._config.model.checkpoint)
-        except UserError:
-            raise
-        except Exception as error:
-            raise _unexpected(error) from error
+        torch.set_num_threads(max(1, torch.get_num_threads() - 1))  # one core is left to keys and screen
+        return load(self._config.model.checkpoint)
 
     def _think(self, thought: Thought, store: EpisodicStore, checkpoint: "Checkpoint") -> None:
         if thought.stopped.is_set() or self._ending.is_set():

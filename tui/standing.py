@@ -15,20 +15,29 @@ from store.units import say_bytes
 
 # A mark for every state, so that nobody needs colours to tell them apart.
 RECORDING, STILL, OFF, TROUBLE = "●", "‖", "○", "▲"
-HELD = ("paused", "private")
+PAUSED, PRIVATE = "paused", "private"
+HELD = (PAUSED, PRIVATE)
+GONE = "the memory cannot be read"
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`recorder` is what one answers that listens, None where none does; `is_recording`: somebody holds the lock."""
+    """`recorder` is what one answers that listens, None where none does; `is_recording`: somebody holds the lock.
+
+    `gone_s`: seconds that were forgotten, by whomever. `problem` is why nothing of this can be told, "" otherwise.
+    """
 
     recorder: dict[str, Any] | None
     is_recording: bool
     hold: Hold | None
     disk_free_bytes: int
+    gone_s: float = 0.0
+    problem: str = ""
 
     @property
     def state(self) -> str:
+        if self.problem:
+            return self.problem
         if self.recorder:
             return str(self.recorder["state"])
         if self.is_recording:
@@ -37,6 +46,8 @@ class Standing:
 
     @property
     def mark(self) -> str:
+        if self.problem:
+            return TROUBLE
         if not self.is_recording:
             return OFF
         if self.recorder is None or self.state == "recording":
@@ -48,14 +59,27 @@ class Standing:
         return self.hold is not None or self.state in HELD
 
     @property
+    def is_private(self) -> bool:
+        return self.state.endswith(PRIVATE)
+
+    @property
     def facts(self) -> list[str]:
         """What else there is to know, the most urgent first."""
+        if self.problem:
+            return []
         found = [] if self.recorder is None else list(_facts(self.recorder))
         return [*found, f"{say_bytes(self.disk_free_bytes)} free"]
 
 
 def look(store: EpisodicStore) -> Standing:
     """How things are now; waits for the recorder for a moment."""
+    try:
+        return _look(store)
+    except (OSError, UserError):  # its disk was taken away, say
+        return Standing(None, False, None, 0, problem=GONE)
+
+
+def _look(store: EpisodicStore) -> Standing:
     from device.control import request
 
     recorder, is_recording = None, store.recorder_pid() is not None
@@ -63,7 +87,7 @@ def look(store: EpisodicStore) -> Standing:
         with suppress(UserError):
             recorder = request(store.directory, "status")
     free = shutil.disk_usage(store.directory).free
-    return Standing(recorder, is_recording, store.hold(), free)
+    return Standing(recorder, is_recording, store.hold(), free, store.gone_s())
 
 
 def _facts(recorder: dict[str, Any]) -> list[str]:

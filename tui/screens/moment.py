@@ -5,7 +5,6 @@ steps that were made meanwhile, so that a key may be held. This file does not kn
 how anything is kept, exported or forgotten.
 """
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -142,8 +141,13 @@ class MomentScreen(Page):
     @on(Input.Submitted, "#folder")
     def _folder_typed(self, event: Input.Submitted) -> None:
         self.query_one("#folder", AskedLine).action_close()
+        try:
+            folder = Path(event.value.strip()).expanduser().resolve()
+        except RuntimeError as error:
+            self.whereabouts.say(UserError(f"{event.value} is no folder: {error}", "Give another one."))
+            return
         if event.value.strip():
-            self._export(self._asked_of, Path(os.path.expanduser(event.value.strip())))
+            self._export(self._asked_of, folder)
 
     def _look(self) -> None:
         """Unless one look is being taken already: then the next one begins when that one ends."""
@@ -191,7 +195,6 @@ class MomentScreen(Page):
         self.query_one(Facts).fail(error)
         self.query_one(Words).clear()
         if isinstance(error, NothingRecorded) and self.is_active:
-            self.whereabouts.say(error)
             self.dismiss()
 
     @work(thread=True, exclusive=True, group="ahead", exit_on_error=False)

@@ -37,6 +37,7 @@ Record a camera from another terminal, and its days come up here:
   whereabouts record usb:0    records it until Ctrl-C
 Without a camera, F2 has a button that records a simulated home.
 """
+GO_TO = "Go to: yesterday, 3 March, last Monday, 2026-03-02 14:30"
 NOTHING_LEFT = "No picture is kept of this time."
 
 
@@ -76,7 +77,7 @@ line below says what is under the cursor, and Enter goes there.
 
     def compose_body(self) -> ComposeResult:
         yield SearchBox(self.opened, id="search")
-        yield Input(placeholder="Go to: yesterday, 3 March, last Monday, 2026-03-02 14:30", id="jump", compact=True)
+        yield Input(placeholder=GO_TO, id="jump", compact=True, max_length=100)
         yield Static(id="place", markup=False)
         with ContentSwitcher(initial="days"):
             yield StretchRows(self.opened, id="days")
@@ -222,6 +223,8 @@ line below says what is under the cursor, and Enter goes there.
         """Show the rows of a level, the findings, or that there is nothing."""
         self.query_one(ContentSwitcher).current = name
         self.set_class(name not in ("days", "hours"), "-moments")
+        if name == "nothing":
+            self.query_one("#told", Static).update("")
         self._say_place("")
         self.refresh_bindings()
         if not isinstance(self.focused, Input):

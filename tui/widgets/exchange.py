@@ -83,7 +83,8 @@ class Exchange(Vertical):
         self._end("-stopped", f"{STOPPED}Stopped. {self._said}".strip())
 
     def on_thought_failed(self, fact: ThoughtFailed) -> None:
-        self._end("-failed", f"{FAILED}{fact.error.message}\n{fact.error.hint}".strip())
+        failed = f"{FAILED}{fact.error.message}\n{fact.error.hint}"
+        self._end("-failed", f"{self._said}\n{failed}".strip())
 
     def action_ask_moment(self, number: int) -> None:
         if number <= len(self._cards) and self.understood:
