@@ -6,6 +6,7 @@ The checkpoint is loaded behind whatever is shown. Where it cannot be, every tho
 does not know what a thought is about, nor who listens.
 """
 
+import gc
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
@@ -74,7 +75,9 @@ class Mind:
         from assistant.checkpoints import load
 
         torch.set_num_threads(max(1, torch.get_num_threads() - 1))  # one core is left to keys and screen
-        return load(self._config.model.checkpoint)
+        checkpoint = load(self._config.model.checkpoint)
+        gc.freeze()  # the libraries' objects stay: to look through them for garbage would hold every key up
+        return checkpoint
 
     def _think(self, thought: Thought, store: EpisodicStore, checkpoint: "Checkpoint") -> None:
         if thought.stopped.is_set() or self._ending.is_set():
