@@ -70,6 +70,7 @@ Tab goes to the moments of an answer: Enter opens one, and its number asks that 
     @on(ThoughtFailed)
     def _answered(self) -> None:
         self._asking = None
+        self.refresh_bindings()
         self._reveal()
 
     async def let_go(self, fact: SpanForgotten) -> None:
