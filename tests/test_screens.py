@@ -3,6 +3,7 @@
 pytest tests/test_screens.py --snapshot-update      after a change that was meant, and looked at
 """
 
+import re
 import shutil
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -87,13 +88,15 @@ def empty(still_disk: None) -> Iterator[EpisodicStore]:
 
 
 async def _settle(pilot: Pilot[None]) -> None:
-    """Until all that is read in threads has come, and no cursor blinks."""
-    for _ in range(4):
+    """Until all that is read in threads has come, nothing has changed for a while, and no cursor blinks."""
+    shown, still = "", 0
+    while still < 4:
         await pilot.pause(0.1)
-        await pilot.app.workers.wait_for_complete()
-    for line in pilot.app.screen.query(Input):
-        line.cursor_blink = False
-    await pilot.pause()
+        for line in pilot.app.screen.query(Input):
+            line.cursor_blink = False
+        before, shown = shown, re.sub(r"terminal-\d+", "", pilot.app.export_screenshot())
+        at_rest = all(worker.is_finished for worker in pilot.app.workers)
+        still = still + 1 if at_rest and shown == before else 0
 
 
 def after(*steps: str) -> Before:
