@@ -97,3 +97,23 @@ def test_a_damaged_picture_is_told_and_ends_nothing(store: EpisodicStore) -> Non
         assert driven.app.is_running
 
     drive(store, journey)
+
+
+def test_a_disk_that_is_away_for_a_moment_is_told_and_forgets_nothing(
+    store: EpisodicStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with EpisodicStore.open(store.directory) as elsewhere:
+        assert elsewhere.forgotten_s() > 0  # so that "nothing can be told" differs from what was told before
+
+    async def journey(driven: Driven) -> None:
+        await driven.until(lambda: "not recording" in driven.text("StatusLine"), "the state")
+        with monkeypatch.context() as away:
+            away.setattr("tui.standing.shutil.disk_usage", raising)
+            await driven.until(lambda: "the memory cannot be read" in driven.text("StatusLine"), "the trouble")
+        await driven.until(lambda: "not recording" in driven.text("StatusLine"), "the disk")
+        assert "SpanForgotten" not in driven.names
+
+    def raising(path: Path) -> None:
+        raise FileNotFoundError(path)
+
+    drive(store, journey)

@@ -55,7 +55,7 @@ PALETTE = (
 
 
 class Whereabouts(App[None]):
-    """A memory, to be asked and looked at. `pixels`: what shows pictures where the terminal can, see graphics.py."""
+    """A memory, to be asked and looked at. `pixels`: what shows pictures where the terminal can, see terminal.py."""
 
     TITLE = "Whereabouts"
     CSS_PATH = "app.tcss"
@@ -77,6 +77,7 @@ class Whereabouts(App[None]):
         self.opened = Opened(store, Mind(store.directory, config, self), config, pixels)
         self.forgotten: Signal[SpanForgotten] = Signal(self, "forgotten")
         self._checkpoint = ""
+        self._forgotten_s: float | None = None
 
     def on_mount(self) -> None:
         self.add_mode("conversation", lambda: Conversation(self.opened))
@@ -121,10 +122,12 @@ class Whereabouts(App[None]):
         self.post_message(StandingSeen(look(self.opened.store)))
 
     def on_standing_seen(self, fact: StandingSeen) -> None:
-        """Somebody else may have forgotten something, too."""
-        before, self.standing = self.standing, fact.standing
-        if before and before.gone_s != fact.standing.gone_s:
-            self.post_message(SpanForgotten(None))
+        """Somebody else may have forgotten something, too; where nothing can be read nothing is known of that."""
+        self.standing = fact.standing
+        if not fact.standing.problem:
+            before, self._forgotten_s = self._forgotten_s, fact.standing.forgotten_s
+            if before not in (None, self._forgotten_s):
+                self.post_message(SpanForgotten(None))
 
     def on_recorder_held(self, fact: RecorderHeld) -> None:
         self.notify(say_held(fact.do, None, fact.state, until="press F5"))

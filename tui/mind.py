@@ -31,7 +31,7 @@ class Mind:
 
     def __init__(self, directory: Path, config: Config, everybody: Listener) -> None:
         self._directory, self._config, self._everybody = directory, config, everybody
-        self._thoughts: SimpleQueue[Thought] = SimpleQueue()
+        self._thoughts: SimpleQueue[Thought | None] = SimpleQueue()
         self._ending = Event()
         self._thread = Thread(target=self._live, name="mind", daemon=True)
 
@@ -45,17 +45,17 @@ class Mind:
     def end(self, wait_s: float = END_S) -> None:
         """Leave off within the step that is under way; one that takes longer is not waited for."""
         self._ending.set()
-        self._thoughts.put(Thought(self._everybody))  # wakes it up
+        self._thoughts.put(None)  # wakes it up
         self._thread.join(wait_s)
 
     def _live(self) -> None:
         try:
             checkpoint, store = self._load(), EpisodicStore.open(self._directory, create=False)
         except Exception as error:
-            failure = error if isinstance(error, UserError) else _unexpected(error)
+            failure = _told(error)
             self._everybody.post_message(CheckpointFailed(failure))
-            while not self._ending.is_set():
-                self._thoughts.get().fail(failure)
+            while thought := self._thoughts.get():
+                thought.fail(failure)
             return
         self._everybody.post_message(CheckpointLoaded(checkpoint.name))
         with store:
@@ -79,15 +79,13 @@ class Mind:
         gc.freeze()  # the libraries' objects stay: to look through them for garbage would hold every key up
         return checkpoint
 
-    def _think(self, thought: Thought, store: EpisodicStore, checkpoint: "Checkpoint") -> None:
-        if thought.stopped.is_set() or self._ending.is_set():
+    def _think(self, thought: Thought | None, store: EpisodicStore, checkpoint: "Checkpoint") -> None:
+        if thought is None or thought.stopped.is_set():
             return
         try:
             thought.think(store, checkpoint, self._config)
-        except UserError as error:
-            thought.fail(error)
         except Exception as error:
-            thought.fail(_unexpected(error))
+            thought.fail(_told(error))
 
     def _index(self, store: EpisodicStore, checkpoint: "Checkpoint") -> float:
         """Embed until there is something else to do; returns after how many seconds to look again."""
@@ -105,8 +103,7 @@ class Mind:
         try:
             catch_up(store, checkpoint, tell, self._config.index.reduce, stop=lambda: not self._is_idle())
         except Exception as error:
-            failure = error if isinstance(error, UserError) else _unexpected(error)
-            self._everybody.post_message(IndexFailed(failure))
+            self._everybody.post_message(IndexFailed(_told(error)))
             return AFTER_FAILURE_S
         return INDEX_EVERY_S
 
@@ -114,5 +111,9 @@ class Mind:
         return self._thoughts.empty() and not self._ending.is_set()
 
 
-def _unexpected(error: Exception) -> UserError:
-    return UserError(f"Unexpected {type(error).__name__}: {error}", "Run it again as: whereabouts --debug tui")
+def _told(error: Exception) -> UserError:
+    """What a person is told of it."""
+    if isinstance(error, UserError):
+        return error
+    hint = 'To see where it comes from, run: whereabouts --debug ask "..."'
+    return UserError(f"Unexpected {type(error).__name__}: {error}", hint)

@@ -6,6 +6,7 @@ Looked at every second, so it counts no rows. This file does not know widgets, n
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from store.episodic import EpisodicStore
@@ -24,14 +25,14 @@ GONE = "the memory cannot be read"
 class Standing:
     """`recorder` is what one answers that listens, None where none does; `is_recording`: somebody holds the lock.
 
-    `gone_s`: seconds that were forgotten, by whomever. `problem` is why nothing of this can be told, "" otherwise.
+    `forgotten_s`: by whomever. `problem` is why nothing of this can be told, "" otherwise.
     """
 
     recorder: dict[str, Any] | None
     is_recording: bool
     hold: Hold | None
     disk_free_bytes: int
-    gone_s: float = 0.0
+    forgotten_s: float = 0.0
     problem: str = ""
 
     @property
@@ -80,14 +81,19 @@ def look(store: EpisodicStore) -> Standing:
 
 
 def _look(store: EpisodicStore) -> Standing:
+    is_recording = store.recorder_pid() is not None
+    recorder = recorder_state(store.directory) if is_recording else None
+    free = shutil.disk_usage(store.directory).free
+    return Standing(recorder, is_recording, store.hold(), free, store.forgotten_s())
+
+
+def recorder_state(memory: Path) -> dict[str, Any] | None:
+    """How the recorder of a live camera is; None where a film is being recorded, which says nothing of itself."""
     from device.control import request
 
-    recorder, is_recording = None, store.recorder_pid() is not None
-    if is_recording:
-        with suppress(UserError):
-            recorder = request(store.directory, "status")
-    free = shutil.disk_usage(store.directory).free
-    return Standing(recorder, is_recording, store.hold(), free, store.gone_s())
+    with suppress(UserError):
+        return request(memory, "status")
+    return None
 
 
 def _facts(recorder: dict[str, Any]) -> list[str]:

@@ -5,6 +5,7 @@ not know threads or widgets, nor how anything is answered.
 """
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from threading import Event
@@ -35,7 +36,7 @@ class Listener(Protocol):
 
 
 @dataclass
-class Thought:
+class Thought(ABC):
     """Something to be thought about for a listener."""
 
     listener: Listener
@@ -44,9 +45,9 @@ class Thought:
     def stop(self) -> None:
         self.stopped.set()
 
+    @abstractmethod
     def think(self, store: EpisodicStore, checkpoint: "Checkpoint", config: Config) -> None:
         """Think, and tell what comes of it. UserError: nothing can."""
-        raise NotImplementedError
 
     def fail(self, error: UserError) -> None:
         """Nothing can come of it."""

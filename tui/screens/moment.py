@@ -204,7 +204,7 @@ class MomentScreen(Page):
         for each in ahead(self.opened.store, keyframe, step, READ_AHEAD):
             if worker.is_cancelled:
                 return
-            self.opened.gallery.read_ahead([each])
+            self.opened.gallery.jpeg(each)
 
     @work(thread=True, exclusive=True, group="pin", exit_on_error=False)
     def _pin(self, span: Span, wanted: bool) -> None:

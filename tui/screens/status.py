@@ -31,7 +31,6 @@ class Status(Page):
             yield Static("Looking…", markup=False)
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.set_interval(LOOK_EVERY_S, self.action_look)
 
     def on_screen_resume(self) -> None:

@@ -89,7 +89,6 @@ line below says what is under the cursor, and Enter goes there.
         yield Static(LEGEND, id="legend", markup=False)
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.set_interval(LOOK_EVERY_S, self._look_again)
 
     def on_screen_resume(self) -> None:
