@@ -82,7 +82,7 @@ def ask(
     if question == "?":
         raise UserError("The question is empty.", 'Ask, for example: whereabouts ask "where did I put my wallet?"')
     clock, recent = _Clock(), recent or Recent()
-    recent.renew((checkpoint.key, *_gone(store)), store.present)
+    recent.renew((checkpoint.model, *_gone(store)), store.present)
     candidates = _recall(store, checkpoint, question, span)
     clock.mark("recall")
     coverage = store.coverage(checkpoint.key, span)

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from huggingface_hub import snapshot_download
 from PIL import Image
 from transformers import (
     AutoConfig,
@@ -31,7 +30,11 @@ from transformers import (
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 
 from assistant.prompt import Shown, trim_transcripts
+from assistant.quantisation import SPOKEN_OF, free_bytes
+from assistant.registry import REPOSITORY, located
+from assistant.weights import size_of
 from store.errors import CheckpointError
+from store.units import say_bytes
 
 if TYPE_CHECKING:
     from assistant.checkpoints import Checkpoint
@@ -61,7 +64,7 @@ class Answerer:
             if not processor.chat_template:
                 raise ValueError("it has no chat template")
             model: Any = AutoModelForImageTextToText.from_pretrained(
-                folder, dtype="float32" if device == "cpu" else "auto", local_files_only=True, use_safetensors=True
+                folder, dtype=_dtype(name, folder, device), local_files_only=True, use_safetensors=True
             )
         return cls(name, model.to(device).eval().requires_grad_(False), processor)
 
@@ -158,17 +161,29 @@ class _Spoken:
 
 def with_answerer(checkpoint: "Checkpoint", name: str) -> "Checkpoint":
     """The checkpoint, whose answers are worded by the model of this name, or by itself if that is empty."""
-    return replace(checkpoint, answerer=Answerer.load(name, str(checkpoint.model.device))) if name else checkpoint
+    return replace(checkpoint, answerer=Answerer.load(name, checkpoint.placement.device)) if name else checkpoint
 
 
 def _find(name: str) -> Path:
     folder = Path(name).expanduser()
     if folder.is_dir():
         return folder
-    try:
-        return Path(snapshot_download(name, local_files_only=True))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"The answerer {name!r} is not on this machine.", f"Run: hf download {name}") from error
+    found = located(name) if REPOSITORY.fullmatch(name) else None
+    if found is None:
+        raise CheckpointError(f"The answerer {name!r} is not on this machine.", f"Run: whereabouts models pull {name}")
+    return found
+
+
+def _dtype(name: str, folder: Path, device: str) -> torch.dtype:
+    """The best of those in which all of its weights fit into the memory that is left."""
+    size, free = size_of([folder]), free_bytes(device)
+    needed = (size.linear + size.other) * 2
+    if needed > free:
+        raise CheckpointError(
+            f"{name} needs {say_bytes(needed)}; {say_bytes(free)} of {SPOKEN_OF[device]}'s memory are free.",
+            "Name a smaller one, or leave [model] answerer out.",
+        )
+    return torch.float32 if device == "cpu" and 2 * needed <= free else torch.bfloat16
 
 
 def _processor_class(folder: Path) -> type[ProcessorMixin]:
@@ -195,6 +210,8 @@ def _blaming(name: str) -> Iterator[None]:
     """Whatever a model's own code raises becomes a CheckpointError that names the model."""
     try:
         yield
+    except CheckpointError:
+        raise
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise CheckpointError(f"The answerer {name} cannot be used: {reason}.", HINT) from error

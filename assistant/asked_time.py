@@ -68,8 +68,11 @@ def asked_time(question: str, now: datetime, latest: datetime) -> AskedTime | No
 
 def read_time(said: str, now: datetime, latest: datetime) -> Span:
     """The span that a phrase such as "yesterday morning" or "8:00 to 8:30" names; UserError if it names none."""
-    started_at, ended_at = _Reader(now, latest).read(_plain(said))
-    return Span(started_at.timestamp(), ended_at.timestamp())
+    try:
+        started_at, ended_at = _Reader(now, latest).read(_plain(said))
+        return Span(started_at.timestamp(), ended_at.timestamp())
+    except (OverflowError, ValueError) as error:  # no clock goes so far
+        raise not_a_time(said) from error
 
 
 def read_point(said: str, now: datetime, latest: datetime) -> datetime:

@@ -75,6 +75,7 @@ def load(name_or_folder: str, precision: str = "auto", device: str = "") -> Chec
     with _blaming(found.folder):
         model, missing = _load_model(MMEgo, found.folder, loading_options(placement), may_miss={"memory_pointer"})
         leave_unpacked(model, odd_only=True)
+        model.config.resampling = _resampling(found.folder)
         tokenizer = _load_tokenizer(found.folder)
         _check_vocabulary(tokenizer, model)
         if not stop_ids(tokenizer):
@@ -139,9 +140,9 @@ def _check_vocabulary(tokenizer: "PreTrainedTokenizerFast", model: Any) -> None:
         raise ValueError(f"tokenizer.json has {len(tokenizer)} tokens, the model {vocabulary}")
 
 
-def _resampling(recall_folder: Path) -> int | None:
-    """How the encoder's own processor makes pictures smaller, as Pillow counts; None where it has none."""
-    processor = recall_folder / "preprocessor_config.json"
+def _resampling(folder: Path) -> int | None:
+    """How the model's own processor makes pictures smaller, as Pillow counts; None where it has none."""
+    processor = folder / "preprocessor_config.json"
     return json.loads(processor.read_text(encoding="utf-8")).get("resample") if processor.exists() else None
 
 

@@ -18,13 +18,17 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from http.client import PARTIAL_CONTENT
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from assistant.checksums import FILE as SUMS
 from assistant.checksums import digests_of, write_sums
-from assistant.registry import LAPTOP_RECALL, PUBLISHED, RECALL, place_of, short_name, unfinished_place_of
+from assistant.registry import MODEL_TYPE, PUBLISHED, RECALL, place_of, short_name, unfinished_place_of
 from store.disk import disk_full, sync_disk, writing
 from store.errors import CheckpointError
 from store.units import say_bytes
+
+if TYPE_CHECKING:
+    from huggingface_hub.hf_api import ModelInfo
 
 NEEDED = (
     *("*config.json", "tokenizer.json", "special_tokens_map.json", "chat_template.*"),
@@ -74,14 +78,19 @@ class Plan:
 
 
 def plan_pull(name: str) -> Plan:
-    """Ask the hub what a checkpoint and the recall encoder beside it consist of. Raises CheckpointError."""
+    """Ask the hub what a checkpoint and the recall encoder beside it consist of. Raises CheckpointError.
+
+    What is no LLaVA-OneVision can be an answerer (answerer.py) or a recall encoder, and comes alone.
+    """
     short = short_name(name)
     repository = PUBLISHED[short].repository if short in PUBLISHED else short
     with _online(short):
-        files = _files_of(repository, "")
+        told = _ask(repository)
+        files = _needed_of(told, repository, "")
         has_recall = any(each.name.startswith("recall/") for each in files)
-        if not has_recall and repository not in (LAPTOP_RECALL, RECALL):
-            files += _files_of(PUBLISHED[short].recall if short in PUBLISHED else RECALL, "recall/")
+        if not has_recall and (told.config or {}).get("model_type") == MODEL_TYPE:
+            recall = PUBLISHED[short].recall if short in PUBLISHED else RECALL
+            files += _needed_of(_ask(recall), recall, "recall/")
     return Plan(short, tuple(files))
 
 
@@ -127,14 +136,17 @@ def _online(name: str) -> Iterator[None]:
         constants.HF_HUB_OFFLINE = before
 
 
-def _files_of(repository: str, below: str) -> list[Wanted]:
+def _ask(repository: str) -> "ModelInfo":
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HFValidationError
 
     try:
-        told = HfApi().model_info(repository, files_metadata=True, timeout=PATIENCE_S)
+        return HfApi().model_info(repository, files_metadata=True, timeout=PATIENCE_S)
     except HFValidationError as error:
         raise CheckpointError(f"{repository!r} is no name of the hub's.", "Give it as owner/name.") from error
+
+
+def _needed_of(told: "ModelInfo", repository: str, below: str) -> list[Wanted]:
     needed = [each for each in told.siblings or () if _is_needed(each.rfilename)]
     if not any(each.rfilename.startswith("model") for each in needed):
         raise CheckpointError(f"{repository} has no safetensors weights.", "Choose one that has.")

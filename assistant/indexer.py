@@ -15,7 +15,6 @@ from torch import Tensor
 from assistant.checkpoints import Checkpoint
 from assistant.domain import grain_of
 from assistant.salience import Kept, worth_keeping
-from assistant.vision import pixels
 from store.episodic import EpisodicStore
 from store.errors import MemoryDamaged, UserError
 from store.records import Keyframe, Reduction
@@ -70,7 +69,7 @@ def catch_up(
 def embed(store: EpisodicStore, checkpoint: Checkpoint, keyframes: Sequence[Keyframe]) -> Embedded:
     """Keep the embeddings of n keyframes; the visual tokens are not kept."""
     images = [decode(store.jpeg(keyframe)) for keyframe in keyframes]
-    visual = checkpoint.model.encode_frames(pixels(images, checkpoint.model.config.picture_px))
+    visual = checkpoint.model.encode_frames(checkpoint.model.pixels(images))
     compressed = checkpoint.model.compress(visual).float().cpu().numpy()
     recall = checkpoint.recall.encode_frames(images)
     store.add_embeddings(checkpoint.key, [keyframe.id for keyframe in keyframes], recall, compressed)

@@ -14,6 +14,7 @@ import math
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
@@ -21,7 +22,7 @@ from transformers import DynamicCache, LlavaOnevisionConfig, LlavaOnevisionForCo
 from transformers import initialization as init
 from transformers.conversion_mapping import get_checkpoint_conversion_mapping, register_checkpoint_conversion_mapping
 
-from assistant import vision  # noqa: F401  (registers the small tower)
+from assistant import vision
 from assistant.pointer import pointer_logits, pointer_scores
 from assistant.prefix import Prefix
 from assistant.prompt import FrameSlot, TokenisedPiece
@@ -42,6 +43,7 @@ class MMEgoConfig(LlavaOnevisionConfig):
     answer_tokens: int = 64
     not_seen_text: str = "I did not see that."
     calibration: tuple[float, float] = (1.0, 0.0)  # of confidence.py; these two leave it raw
+    resampling: int | None = None  # see vision.py; a folder's processor says it
 
     @property
     def picture_px(self) -> int:
@@ -75,6 +77,10 @@ class MMEgo(LlavaOnevisionForConditionalGeneration):
     def can_generate(cls) -> bool:
         """False: `answer_stream` is the one way to decode, and no generation_config.json is written."""
         return False
+
+    def pixels(self, images: Sequence[np.ndarray]) -> Tensor:
+        """RGB uint8 pictures (H, W, 3) of any shapes -> (N, 3, H, W) as the tower was trained to read them."""
+        return vision.pixels(images, self.config.picture_px, self.config.resampling)
 
     def encode_frames(self, pixel_values: Tensor) -> Tensor:
         """Pixels (N, 3, H, W) -> visual tokens V (N, T, C), at most FRAMES_A_PASS pictures at a time."""

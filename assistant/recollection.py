@@ -22,7 +22,6 @@ from assistant.confidence import calibrated
 from assistant.domain import grain_of
 from assistant.pointer import pointer_scores, select
 from assistant.recent import Recent
-from assistant.vision import pixels
 
 CANDIDATES, SHOWN = "candidates", "shown"  # what was read last, in Recent
 
@@ -113,7 +112,7 @@ def see(
 @torch.inference_mode()
 def visual_tokens(checkpoint: Checkpoint, images: Sequence[np.ndarray]) -> Tensor:
     """Pictures (H, W, 3) uint8 RGB -> visual tokens (k, T, C)."""
-    return checkpoint.model.encode_frames(pixels(images, checkpoint.model.config.picture_px))
+    return checkpoint.model.encode_frames(checkpoint.model.pixels(images))
 
 
 @torch.inference_mode()

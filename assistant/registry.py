@@ -15,6 +15,7 @@ and does not know how a checkpoint is loaded or pulled.
 """
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from store.config import data_directory
 from store.errors import CheckpointError
 
 NANO = Path(__file__).parent / "nano"
+MODEL_TYPE = "llava_onevision"  # of every config.json of a checkpoint
 REPAIR = "Install Whereabouts again, or fetch that checkpoint's folder again."
 REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 HASHED_BLOCKS, BLOCK_BYTES = 64, 1 << 20
@@ -83,6 +85,9 @@ def describe(name_or_folder: str) -> Description:
     name = short_name(name_or_folder)
     called, folder = _find(name)
     files = _files(folder)
+    if _model_type(folder) not in ("", MODEL_TYPE):
+        hint = f'It can word the answers of another one: write answerer = "{name}" under [model].'
+        raise CheckpointError(f"{name} is a {_model_type(folder)}, no checkpoint of its own.", hint)
     recall = _recall_of(name, folder)
     files += _files(recall)
     weights_bytes = sum(path.stat().st_size for path in files if path.suffix == ".safetensors")
@@ -129,7 +134,7 @@ def _find(name: str) -> tuple[str, Path]:
             f"No checkpoint {name!r}.",
             f"Give {', '.join(NAMES)}, owner/name of one of the hub, or the path of a checkpoint's folder.",
         )
-    found = _located(name)
+    found = located(name)
     if found is None:
         raise CheckpointError(f"Checkpoint {name} is not on this machine.", f"Run: whereabouts models pull {name}")
     return place_of(name).name, found
@@ -139,15 +144,15 @@ def _recall_of(name: str, folder: Path) -> Path:
     if (folder / "recall").is_dir():
         return folder / "recall"
     repository = PUBLISHED[name].recall if name in PUBLISHED else RECALL
-    found = _located(repository)
+    found = located(repository)
     if found is None:
         hint = f"Run: whereabouts models pull {name if name in PUBLISHED else repository}"
         raise CheckpointError(f"{folder} has no recall/ encoder.", hint)
     return found
 
 
-def _located(name: str) -> Path | None:
-    """What was pulled, else what lies in the hub's cache."""
+def located(name: str) -> Path | None:
+    """The folder of what was pulled, else of what lies in the hub's cache."""
     if place_of(name).is_dir():
         return place_of(name)
     from huggingface_hub import snapshot_download
@@ -171,6 +176,14 @@ def _files(folder: Path) -> list[Path]:
     if absent:
         raise CheckpointError(f"Checkpoint file {absent[0]} is missing.", REPAIR)
     return described + weights
+
+
+def _model_type(folder: Path) -> str:
+    """Nothing where config.json does not say it; what it lacks is told by whoever loads it."""
+    try:
+        return str(json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"])
+    except (ValueError, LookupError, TypeError):
+        return ""
 
 
 def _fingerprint(files: list[Path]) -> str:

@@ -71,11 +71,12 @@ def pixels(images: Sequence[np.ndarray], size_px: int, resampling: int | None = 
     """
     if not images:
         return torch.empty(0, 3, size_px, size_px)
-    squares = np.stack([_square(image, size_px, resampling) for image in images])
+    squares = np.stack([square(image, size_px, resampling) for image in images])
     return torch.from_numpy(squares).permute(0, 3, 1, 2).float() / 127.5 - 1.0
 
 
-def _square(image: np.ndarray, size_px: int, resampling: int | None) -> np.ndarray:
+def square(image: np.ndarray, size_px: int, resampling: int | None = None) -> np.ndarray:
+    """One of them, still in whole numbers."""
     if resampling is None:
         return cv2.resize(image, (size_px, size_px), interpolation=cv2.INTER_AREA)
     return np.asarray(Image.fromarray(image).resize((size_px, size_px), Image.Resampling(resampling)))

@@ -19,7 +19,7 @@ from device.simulated.camera import SimulatedCamera
 from store.config import Capture
 from store.episodic import EpisodicStore
 
-HOME, MINUTES = 1_000_003, 5.0
+HOME, MINUTES = 900_003, 5.0
 THINGS = ("wallet", "keys", "book", "phone", "glasses")
 
 

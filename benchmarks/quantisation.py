@@ -31,7 +31,6 @@ from assistant.model import MMEgo, MMEgoConfig
 from assistant.pointer import pointer_scores, select
 from assistant.registry import NANO
 from assistant.training.recipe import VALIDATION_SEED
-from assistant.vision import pixels
 from device.simulated.camera import SimulatedCamera
 from device.simulated.home import THING_KINDS
 from store.units import say_bytes
@@ -72,7 +71,7 @@ def home_tasks(checkpoint: Checkpoint, homes: int, questions: int) -> Iterator[T
     model, tokenizer = checkpoint.model, checkpoint.tokenizer
     for seed in range(VALIDATION_SEED, VALIDATION_SEED + homes):
         images = [frame.image for frame in SimulatedCamera(seed, MINUTES, FPS).frames()]
-        visual = model.encode_frames(pixels(images, model.config.picture_px))
+        visual = model.encode_frames(model.pixels(images))
         compressed = model.compress(visual)
         for kind in THING_KINDS[:questions]:
             asked = f"where is my {kind}?"

@@ -7,7 +7,7 @@ and reads what is painted. The memory is that of benchmarks/moments.py (500,000 
 them embedded), and then `minutes` of a simulated home are recorded, so that keyframes wait for the index all the
 while. Measured: from the start of the process to the prompt, with the program's files in the page cache; and from a key
 to the first paint after it, typed into the prompt, walking down the timeline, and walking through the frames of a
-moment, while nano loads and then indexes.
+moment, while nano indexes.
 """
 
 import argparse
@@ -37,11 +37,12 @@ from store.episodic import EpisodicStore
 ROWS, COLUMNS = 40, 140
 PROMPT = "What did you see?"
 PATIENCE_S = 30.0
+FIRST_SEED = 900_000
 PAUSE_S = 0.06  # between keys: a person who types very fast
 ESCAPES = re.compile(r"\x1b(?:\[[0-9;?<>=]*[ -/]*[@-~]|\][^\x07]*\x07|_[^\x1b]*\x1b\\|.)")
 PROGRAM = [sys.executable, "-c", "from tui.cli import main; main()"]
 ANSWERS = {b"\x1b[c": b"\x1b[?62;22c", b"\x1b[16t": b"\x1b[6;20;10t"}  # as a terminal without pictures answers
-DOWN, RIGHT, ENTER, F2, F3, CTRL_Q, CTRL_U = "\x1b[B", "\x1b[C", "\r", "\x1bOQ", "\x1bOR", "\x11", "\x15"
+DOWN, LEFT, ENTER, F2, F3, CTRL_Q = "\x1b[B", "\x1b[D", "\r", "\x1bOQ", "\x1bOR", "\x11"
 
 
 class Terminal:
@@ -113,7 +114,7 @@ class Journey:
 JOURNEYS = (
     Journey("typing a question", (F2,), "abcdefghijklmnopqrstuvwxyz"),
     Journey("walking down the timeline's days", (F3,), (DOWN,)),
-    Journey("walking through the frames of a moment", (F3, ENTER, ENTER, ENTER), (RIGHT,)),
+    Journey("walking through the frames of a moment", (F3, ENTER, ENTER, ENTER), (LEFT,)),
 )
 
 
@@ -130,8 +131,10 @@ def make_memory(directory: Path, moments: int) -> None:
 
 
 def record(directory: Path, minutes: int) -> None:
-    """What the indexer will have to do."""
-    uri = f"sim://home?seed=900001&minutes={minutes}"
+    """What the indexer will have to do: another home each time."""
+    with EpisodicStore.open(directory) as store:
+        seed = FIRST_SEED + store.size("sessions")
+    uri = f"sim://home?seed={seed}&minutes={minutes}"
     subprocess.run([*PROGRAM, "--memory", str(directory), "record", uri], check=True, capture_output=True)
 
 
@@ -146,10 +149,10 @@ def time_prompt(directory: Path) -> float:
 
 
 def time_keys(directory: Path, journey: Journey, count: int) -> np.ndarray:
-    """Seconds from each key to the first paint after it, from the first moment on."""
+    """Seconds from each key to the first paint after it, from when the index grows on."""
     terminal = Terminal([*PROGRAM, "--memory", str(directory), "tui"])
     try:
-        terminal.wait_for(PROMPT)
+        terminal.wait_for(" to index")
         for key in journey.into:
             terminal.press(key)
             terminal.settle(0.5)

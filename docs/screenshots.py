@@ -19,6 +19,7 @@ from store.config import Config
 from store.episodic import EpisodicStore
 from tui.app import Whereabouts
 from tui.demo import WALLET, record_morning
+from tui.widgets.still import Still
 
 SIZE, PATIENCE_S = (110, 32), 120.0
 FETCHED_FONTS = re.compile(r"@font-face \{.*?\}", re.DOTALL)
@@ -41,6 +42,7 @@ async def ask(app: Whereabouts, pilot: Pilot[None], question: str, how: str) -> 
     app.post_message(Paste(question))
     await pilot.press("enter")
     await until(pilot, lambda: app.screen.query(f"Exchange.{how} ScoreCurve"))
+    await until(pilot, lambda: all(still._rows for still in app.screen.query(Still)))
 
 
 async def walk(app: Whereabouts, pilot: Pilot[None]) -> None:
@@ -67,6 +69,7 @@ async def main() -> None:
         record_morning(store)
         app = Whereabouts(store, Config())
         async with app.run_test(size=SIZE) as pilot:
+            await until(pilot, lambda: app.answers == "nano")  # all is indexed
             await walk(app, pilot)
 
 

@@ -63,7 +63,9 @@ class Database:
             self._open_for_reading(unwritable)
 
     def close(self) -> None:
-        self._connection.close()
+        """Once nobody is in the middle of a statement."""
+        with self._turn:
+            self._connection.close()
 
     @property
     def version(self) -> int:

@@ -23,7 +23,7 @@ from store.embedded import EmbeddedLedger
 from store.entry import holds_database, require_place
 from store.errors import DiskFull, MemoryBusy, MemoryDamaged
 from store.layout import DATABASE, UPKEEP
-from store.lock import RECORDING, RecordingLock
+from store.lock import LOCK_WAIT_S, RECORDING, RecordingLock
 from store.packs import NOWHERE, Packs
 from store.records import Heard, Keyframe, Reduction, Sound
 from store.rewriting import resume
@@ -33,8 +33,6 @@ from store.transcripts import UNHEARD, UNREAD
 from store.vault import Vault, is_encrypted
 
 PROCESS_KILLED = "process killed"
-# Whoever opens a memory holds the recording lock for the moment it mends; a starting recorder sits that out.
-LOCK_WAIT_S = 1.0
 COUNTED = ("sessions", "keyframes", "sounds", "gaps", "transcripts", "turns")
 
 

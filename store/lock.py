@@ -17,6 +17,8 @@ from store.errors import DiskFull, MemoryBusy
 
 RETRY_EVERY_S = 0.02
 RECORDING = "recording.lock"
+# Whoever opens a memory holds the recording lock for the moment it mends; a starting recorder sits that out.
+LOCK_WAIT_S = 1.0
 UPKEEP_WAIT_S = 120.0  # for whoever forgets, backs up or mends
 
 
@@ -30,8 +32,7 @@ class RecordingLock:
     @contextmanager
     def held(self, wait_s: float = 0.0) -> Iterator[None]:
         """Hold the lock inside the block. MemoryBusy if it stays taken for `wait_s` seconds."""
-        with writing(self.path):
-            descriptor = open_private(self.path, os.O_RDWR)
+        descriptor = self._open()
         try:
             self._take(descriptor, time.monotonic() + wait_s)
             self.is_mine = True
@@ -43,20 +44,28 @@ class RecordingLock:
             os.close(descriptor)
 
     def is_taken(self) -> bool:
-        """Does anyone, this store included, hold the lock now?"""
+        """Does anyone, this store included, hold the lock now? Those who look share it, and do not see each other."""
         if self.is_mine:
             return True
         try:
-            with self.held():
-                return False
-        except MemoryBusy:
-            return True
+            descriptor = self._open()
         except DiskFull:  # nor can anyone record here
             return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return False
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
 
     def holder(self) -> int | None:
         """The process that holds the lock now; None where none does. 0 where it has not said who it is."""
         return int(self.path.read_text() or 0) if self.is_taken() else None
+
+    def _open(self) -> int:
+        with writing(self.path):
+            return open_private(self.path, os.O_RDWR)
 
     def _take(self, descriptor: int, deadline_s: float) -> None:
         while True:

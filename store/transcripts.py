@@ -56,6 +56,7 @@ FORGOTTEN, EXPIRED = "forgotten", "expired"  # reasons of gaps in which nothing 
 IS_GONE = """
     SELECT 1 FROM gaps WHERE session_id = ? AND reason IN ('forgotten', 'expired') AND started_at < ? AND ended_at > ?
 """
+FORGOTTEN_S = "SELECT total(ended_at - started_at) FROM gaps WHERE reason = 'forgotten'"
 INSTANT_S = 1e-6
 NOTE, WEARER = "note", "wearer"  # source and engine of what the wearer wrote
 SOURCES = ("speech", "scene-text", NOTE)
@@ -149,6 +150,10 @@ class WordLedger(FreedLedger):
         """Is any of this forgotten or expired? Then what was seen, heard or read in it must not be kept."""
         span = session_id, max(ended_at, started_at + INSTANT_S), started_at
         return self.database.value(IS_GONE, span) is not None
+
+    def forgotten_s(self) -> float:
+        """How many seconds are forgotten: it changes whenever something that was recorded is."""
+        return float(self.database.value(FORGOTTEN_S))
 
     def transcripts(self, span: Span | None = None) -> list[Transcript]:
         """Those that overlap the span, whole, in time order."""

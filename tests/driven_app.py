@@ -67,8 +67,7 @@ class Driven:
     def screen_text(self) -> str:
         """Every character on the screen, line by line."""
         return "\n".join(
-            "".join(segment.text for segment in strip).rstrip()
-            for strip in self.app.screen._compositor.render_strips()
+            "".join(segment.text for segment in strip).rstrip() for strip in self.app.screen._compositor.render_strips()
         )
 
 
@@ -82,6 +81,7 @@ def drive(
         async with driven.app.run_test(size=size, notifications=True, message_hook=driven.note) as pilot:
             driven.pilot = pilot
             await journey(driven)
+        driven.app.opened.mind.end(PATIENCE_S)  # two minds at once would load at once
         return driven.facts
 
     return asyncio.run(run())

@@ -32,7 +32,9 @@ class Hub:
     def told(self, repository: str) -> dict[str, object]:
         """What the hub says of a repository, with sizes and checksums."""
         siblings = [described(path, content) for path, content in self.files[repository].items()]
-        return {"id": repository, "modelId": repository, "sha": COMMIT, "siblings": siblings, "tags": []}
+        config = json.loads(self.files[repository].get("config.json", b"{}"))
+        told = {"id": repository, "modelId": repository, "sha": COMMIT, "siblings": siblings, "tags": []}
+        return told | {"config": {"model_type": config.get("model_type")}}
 
 
 def described(path: str, content: bytes) -> dict[str, object]:

@@ -242,14 +242,13 @@ def test_catching_up_embeds_each_keyframe_once_and_as_the_model_does(
     simulated_minute: EpisodicStore, tiny_checkpoint: Checkpoint
 ) -> None:
     from assistant.indexer import decode
-    from assistant.vision import pixels
 
     heard: list[int] = []
     assert catch_up(simulated_minute, tiny_checkpoint, heard.append) == simulated_minute.count() == sum(heard)
     assert catch_up(simulated_minute, tiny_checkpoint) == 0
     keyframe = simulated_minute.keyframes()[5]
     model = tiny_checkpoint.model
-    picture = pixels([decode(simulated_minute.jpeg(keyframe))], model.config.picture_px)
+    picture = model.pixels([decode(simulated_minute.jpeg(keyframe))])
     with torch.no_grad():
         wanted = model.compress(model.encode_frames(picture))[0].numpy()
     np.testing.assert_allclose(simulated_minute.compressed(tiny_checkpoint.key, [keyframe.id])[0], wanted, atol=2e-3)

@@ -19,6 +19,7 @@ from transformers import (
     Qwen2_5_VLForConditionalGeneration,
 )
 
+from assistant import answerer
 from assistant.answer import Answer, ask
 from assistant.answerer import INSTRUCTION, LONGEST_PX, Answerer, _picture, with_answerer
 from assistant.checkpoints import Checkpoint
@@ -197,10 +198,20 @@ def test_what_cannot_answer_is_a_checkpoint_error_that_names_it(tmp_path: Path, 
     assert str(tmp_path) in caught.value.message and caught.value.hint
 
 
+def test_one_for_which_there_is_no_memory_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    qwen(tmp_path)
+    needed = [parameter.numel() for parameter in Answerer.load(str(tmp_path)).model.parameters()]
+    monkeypatch.setattr(answerer, "free_bytes", lambda device: 3 * sum(needed))
+    assert Answerer.load(str(tmp_path)).model.dtype is torch.bfloat16
+    monkeypatch.setattr(answerer, "free_bytes", lambda device: sum(needed))
+    with pytest.raises(CheckpointError, match="of the CPU's memory are free"):
+        Answerer.load(str(tmp_path))
+
+
 def test_one_that_was_never_fetched_is_named_with_how_to_fetch_it() -> None:
     with pytest.raises(CheckpointError, match="nobody/nothing") as caught:
         Answerer.load("nobody/nothing")
-    assert "hf download nobody/nothing" in caught.value.hint
+    assert "models pull nobody/nothing" in caught.value.hint
 
 
 def test_what_fails_while_it_answers_is_named_too(tmp_path: Path) -> None:

@@ -37,6 +37,16 @@ def test_one_key_holds_the_recorder_and_the_same_lets_it_go_on(
     drive(store, journey)
 
 
+def test_what_is_paused_can_become_private_and_no_key_but_its_own_ends_that(store: EpisodicStore) -> None:
+    async def journey(driven: Driven) -> None:
+        for key, reason in (("f5", "paused"), ("f6", "private")):
+            await driven.press(key)
+            await driven.until(lambda: f"not recording, {reason}" in driven.text("StatusLine"), reason)  # noqa: B023
+        assert (hold := store.hold()) is not None and hold.reason == "private"
+
+    drive(store, journey)
+
+
 def test_the_line_at_the_top_is_on_every_page(store: EpisodicStore) -> None:
     async def journey(driven: Driven) -> None:
         for key in ("f3", "f4", "f2"):
@@ -85,5 +95,25 @@ def test_a_damaged_picture_is_told_and_ends_nothing(store: EpisodicStore) -> Non
         await driven.until(lambda: "IndexFailed" in driven.names, "the failure")
         await driven.press("f4", "f2")
         assert driven.app.is_running
+
+    drive(store, journey)
+
+
+def test_a_disk_that_is_away_for_a_moment_is_told_and_forgets_nothing(
+    store: EpisodicStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with EpisodicStore.open(store.directory) as elsewhere:
+        assert elsewhere.forgotten_s() > 0  # so that "nothing can be told" differs from what was told before
+
+    async def journey(driven: Driven) -> None:
+        await driven.until(lambda: "not recording" in driven.text("StatusLine"), "the state")
+        with monkeypatch.context() as away:
+            away.setattr("tui.standing.shutil.disk_usage", raising)
+            await driven.until(lambda: "the memory cannot be read" in driven.text("StatusLine"), "the trouble")
+        await driven.until(lambda: "not recording" in driven.text("StatusLine"), "the disk")
+        assert "SpanForgotten" not in driven.names
+
+    def raising(path: Path) -> None:
+        raise FileNotFoundError(path)
 
     drive(store, journey)

@@ -254,3 +254,10 @@ def test_dateparser_is_loaded_only_for_a_date() -> None:
     program = "import sys, assistant.asked_time; print('dateparser' in sys.modules, 'numpy' in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=Path(__file__).parents[1])
     assert ran.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.parametrize("said", ["9999-12-31", "until 9999-12-31", "after 9999-12-31"])
+def test_beyond_all_clocks_there_is_no_time(said: str) -> None:
+    with pytest.raises(UserError, match="is not a time"):
+        read_time(said, NOW, NOW)
+    assert asked_time(f"where was it {said}?", NOW, NOW) is None

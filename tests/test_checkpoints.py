@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 import torch
 from huggingface_hub import constants
+from PIL import Image
 from safetensors.torch import save_file
 from transformers import LlavaOnevisionConfig, LlavaOnevisionForConditionalGeneration
+from transformers.models.llava_onevision.image_processing_pil_llava_onevision import LlavaOnevisionImageProcessorPil
 
 from assistant import checkpoints, registry
 from assistant.domain import Domain
@@ -238,7 +240,7 @@ def rename(name: str) -> str:
     return name
 
 
-def test_features_and_logits_of_a_published_model_are_those_of_transformers(
+def test_features_logits_and_words_of_a_published_model_are_those_of_transformers(
     published: Path,
 ) -> None:
     loaded = checkpoints.load(str(published))
@@ -255,6 +257,26 @@ def test_features_and_logits_of_a_published_model_are_those_of_transformers(
     with torch.no_grad():
         logits = exactly(input_ids=ids, pixel_values_videos=pixel_values[None]).logits[0]
         torch.testing.assert_close(ours.answer_logits([prompt], [said])[0], logits[-3:-1], atol=1e-4, rtol=1e-4)
+        asked = torch.tensor([[*before, *[5] * len(features), *after]])
+        spoken = exactly.generate(
+            input_ids=asked, attention_mask=torch.ones_like(asked), pixel_values_videos=pixel_values[None],
+            do_sample=False, max_new_tokens=8, eos_token_id=None, pad_token_id=0,
+        )  # fmt: skip
+    ours.config.answer_tokens = 8
+    assert [token for token, _ in ours.answer_stream(prompt, stop=())] == spoken[0, asked.shape[1] :].tolist()
+
+
+@pytest.mark.parametrize("published", ["whole"], indirect=True)
+@pytest.mark.parametrize("resampling", [2, 3])
+def test_pictures_are_made_smaller_as_the_published_processor_does(published: Path, resampling: int) -> None:
+    whole = {"height": 48, "width": 48}
+    processor = LlavaOnevisionImageProcessorPil(
+        size=whole, image_grid_pinpoints=[[48, 48]], resample=resampling, image_mean=[0.5] * 3, image_std=[0.5] * 3
+    )
+    processor.save_pretrained(published)
+    picture = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
+    theirs = processor(Image.fromarray(picture), return_tensors="pt")["pixel_values"][0, 0]  # the first is the whole
+    torch.testing.assert_close(checkpoints.load(str(published)).model.pixels([picture])[0], theirs, atol=1e-6, rtol=0)
 
 
 def test_a_shard_that_its_index_names_and_that_is_not_there_is_named(

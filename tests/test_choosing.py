@@ -9,7 +9,6 @@ from assistant import prompt
 from assistant.checkpoints import Checkpoint
 from assistant.evaluation.choosing import score_options
 from assistant.evaluation.egomemoria import MultipleChoice
-from assistant.vision import pixels
 
 QUESTION, OTHER = "where did I put my wallet?", "what colour is my wallet?"
 OPTIONS = ("on the kitchen table.", "on the bedroom bed.", "red.", "I did not see that.")
@@ -20,7 +19,7 @@ SHOWN = [prompt.Shown("08:14:05"), prompt.Shown("08:14:09")]
 def visual(tiny_checkpoint: Checkpoint) -> Tensor:
     noise = np.random.default_rng(0).integers(0, 255, (2, 60, 80, 3), dtype=np.uint8)
     with torch.no_grad():
-        return tiny_checkpoint.model.encode_frames(pixels(list(noise), tiny_checkpoint.model.config.picture_px))
+        return tiny_checkpoint.model.encode_frames(tiny_checkpoint.model.pixels(list(noise)))
 
 
 def spelled_out(checkpoint: Checkpoint, option: str, visual: Tensor, shown: list[prompt.Shown]) -> float:

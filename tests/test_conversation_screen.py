@@ -13,12 +13,24 @@ from device.recorder import record
 from device.simulated.camera import SimulatedCamera
 from store.config import Capture
 from store.episodic import EpisodicStore
+from store.records import Span
+from store.upkeep.forgetting import forget
 from tests.driven_app import Driven, drive
-from tui.messages import AnswerFinished, AnswerStopped, CheckpointLoaded, EvidenceFound, QuestionAsked, ThoughtFailed
+from tui.messages import (
+    AnswerFinished,
+    AnswerStopped,
+    CheckpointFailed,
+    CheckpointLoaded,
+    EvidenceFound,
+    LineTyped,
+    QuestionAsked,
+    ThoughtFailed,
+)
 from tui.thoughts import THIS_MOMENT
 from tui.widgets.evidence_card import EvidenceCard
 from tui.widgets.exchange import Exchange
 from tui.widgets.prompt import Line, TimeChip
+from tui.widgets.welcome import Welcome
 
 ASKED = "where did I put my wallet?"
 
@@ -258,3 +270,47 @@ def test_no_size_breaks_it(store: EpisodicStore, size: tuple[int, int]) -> None:
         assert isinstance(driven.app.focused, Input)
 
     drive(store, journey, size=size)
+
+
+def test_what_another_process_forgets_goes_from_the_screen_and_from_the_questions_before(tmp_path: Path) -> None:
+    with EpisodicStore.open(tmp_path / "memory") as own:
+        record(own, SimulatedCamera(7, 0.2, 1.0, width_px=160, height_px=120), Capture())
+
+        async def journey(driven: Driven) -> None:
+            await ask(driven, ASKED)
+            await driven.until(lambda: driven.app.screen.query(EvidenceCard), "the evidence")
+            with EpisodicStore.open(tmp_path / "memory") as elsewhere:
+                forget(elsewhere, [Span(0.0, 2e9)])
+            await driven.until(lambda: not driven.app.screen.query(Exchange), "it to go")
+            await driven.until(lambda: driven.app.screen.query_one(Welcome).display, "the welcome")
+            await driven.press("up")
+            assert driven.app.screen.query_one(Line).value == ""
+
+        drive(own, journey)
+
+
+def test_who_types_on_after_enter_types_the_next_question(store: EpisodicStore, loads_when: Event) -> None:
+    async def journey(driven: Driven) -> None:
+        line = driven.app.screen.query_one(Line)
+        line.value = "where is my mug?"
+        await line.action_submit()  # the message is on its way, and the next key is there already
+        line.value += "and"
+        await driven.until(lambda: driven.names == ["LineTyped"], "the line")
+        typed = driven.last(LineTyped)
+        assert isinstance(typed, LineTyped) and typed.line == "where is my mug?" and line.value == "and"
+        loads_when.set()
+
+    drive(store, journey)
+
+
+def test_a_mind_that_cannot_open_the_memory_says_so(store: EpisodicStore, loads_when: Event) -> None:
+    async def journey(driven: Driven) -> None:
+        driven.app.opened.mind._directory = store.directory / "gone"
+        loads_when.set()
+        await driven.until_told(CheckpointFailed)
+        await driven.paste(ASKED)
+        await driven.press("enter")
+        await driven.until_told(ThoughtFailed)
+        assert "There is no memory" in driven.text(".-failed .answer")
+
+    drive(store, journey)

@@ -20,7 +20,6 @@ from assistant.evaluation.probes import ABSENT, SWAP, WRONG_VERB, Probe, probe
 from assistant.evaluation.summary import summarise
 from assistant.recollection import see
 from assistant.training.data_engine import NOT_SEEN, Narration, Question
-from assistant.vision import pixels
 from device.recorder import record
 from device.simulated.camera import SimulatedCamera
 from store.config import Capture
@@ -59,7 +58,7 @@ def planned(recorded: Home) -> list[Question]:
 def test_frames_are_seen_as_their_pictures_are(home: Examined, recorded: Home, tiny_folder: Path) -> None:
     frames, model = [3, 50, 7], home.checkpoint.model
     with torch.inference_mode():
-        wanted = model.encode_frames(pixels([home.picture(i) for i in frames], model.config.picture_px))
+        wanted = model.encode_frames(model.pixels([home.picture(i) for i in frames]))
     torch.testing.assert_close(home.visual(frames), wanted, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(home.look(frames).visual, wanted, atol=1e-4, rtol=1e-4)
     assert [shown.clock for shown in home.shown(frames)] == ["08:00:03", "08:00:50", "08:00:07"]

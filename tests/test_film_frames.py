@@ -11,7 +11,6 @@ from assistant import checkpoints
 from assistant.checkpoints import Checkpoint
 from assistant.training.film_frames import read_film
 from assistant.training.recipe import Recipe
-from assistant.vision import pixels
 from tests.narrated_films import pictures, plan, shoot
 from tests.random_base import write_random_base
 
@@ -34,7 +33,7 @@ def test_frames_are_kept_small_and_read_again_for_another_base(base: Checkpoint,
     assert frames and len(seen) == 2 and not said
     times_s, images = zip(*pictures(film), strict=True)
     assert frames.times_s.tolist() == list(times_s)
-    wanted = base.model.compress(base.model.encode_frames(pixels(images, base.model.config.picture_px)))
+    wanted = base.model.compress(base.model.encode_frames(base.model.pixels(images)))
     torch.testing.assert_close(frames.compressed.float(), wanted, atol=0.2, rtol=1e-2)
     for square, image in zip(frames.pictures([7, 3]), (images[7], images[3]), strict=True):
         assert np.abs(square.astype(int) - image).mean() < 4

@@ -97,7 +97,7 @@ def test_a_newcomer_opens_the_screen_records_asks_opens_and_forgets(terminal: Te
     terminal.wait_for("Ask, for example", "Monday, 02 March 2026, 08:00 to 08:03.", "not recording")
 
     terminal.press("where did I put my wallet?", "Enter")
-    screen = terminal.wait_for("●", "pointer score of", "Recorded 3 min 59 s of 3 min 59 s worn.")
+    screen = terminal.wait_for("●", "pointer score of", "Recorded 3 min 59 s of 3 min 59 s worn")
     assert "▀▀▀▀" in screen and "Mon 02 Mar" in screen
 
     terminal.press("Tab", "Enter")

@@ -17,7 +17,6 @@ from assistant.training.lessons import Lessons
 from assistant.training.phrasings import clock
 from assistant.training.pointer_trainer import PointerTrainer
 from assistant.training.recipe import PointerRecipe, Recipe
-from assistant.vision import pixels
 from tests.narrated_films import LENGTH_S, pictures, plan, shoot
 from tests.random_base import write_random_base
 
@@ -41,7 +40,7 @@ def test_a_lesson_is_read_as_it_would_be_when_asked(base: Checkpoint, tmp_path: 
     wanted = torch.stack(model.glimpse_logits([compressed] * len(asked), asked))
     torch.testing.assert_close(trainer.score(lesson), wanted, atol=1e-3, rtol=1e-3)
 
-    visual = model.encode_frames(pixels(frames.pictures(lesson.shown), model.config.picture_px))
+    visual = model.encode_frames(model.pixels(frames.pictures(lesson.shown)))
     shown = [prompt.Shown(clock(frames.times_s[i])) for i in lesson.shown]
     losses = []
     for question in lesson.answered:

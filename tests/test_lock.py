@@ -40,6 +40,16 @@ def test_a_second_recorder_is_turned_away_by_process_and_the_first_does_not_noti
         assert store.sessions()[0].ended_because == "process killed"
 
 
+def test_many_who_look_at_once_see_no_recorder_in_each_other(store: EpisodicStore):
+    seen: list[int | None] = []
+    looking = [threading.Thread(target=lambda: seen.extend(store.recorder_pid() for _ in range(300))) for _ in range(4)]
+    for thread in looking:
+        thread.start()
+    for thread in looking:
+        thread.join()
+    assert set(seen) == {None}
+
+
 def test_a_recorder_waits_out_the_moment_in_which_a_reader_mends(store: EpisodicStore):
     mending = threading.Event()
 

@@ -157,6 +157,21 @@ def test_a_pulled_one_is_verified_used_and_removed(command: Command, hub: Hub) -
     assert "was not pulled" in command("remove", "7b").stderr
 
 
+def test_an_answerer_comes_alone_and_it_is_said_where_to_name_it(command: Command, hub: Hub, config: Path) -> None:
+    base = hub.files[registry.PUBLISHED["7b"].repository]
+    hub.files["me/reader"] = {**base, "config.json": b'{"model_type": "qwen2_5_vl"}', "chat_template.jinja": b"{{ x }}"}
+    pulled = command("pull", "me/reader")
+    assert 'answerer = "me/reader"' in pulled.stdout and "models use" not in pulled.stdout
+    assert (registry.place_of("me/reader") / "chat_template.jinja").exists()
+    assert not (registry.place_of("me/reader") / "recall").exists()
+    used = command("use", "me/reader")
+    assert used.exit_code == 7 and 'answerer = "me/reader"' in used.stderr
+    config.write_text(CONFIG.replace('answerer = ""', 'answerer = "me/reader"'))
+    assert "words the answers" in command("remove", "me/reader").stderr
+    config.write_text(CONFIG)
+    assert command("remove", "me/reader").exit_code == 0
+
+
 def test_verifying_names_the_file_that_is_damaged(command: Command, tiny_folder: Path) -> None:
     place = install(tiny_folder, "0.5b")
     (place / "recall" / "tokenizer.json").write_text("{}")

@@ -273,8 +273,8 @@ def test_the_counts_follow_the_scope_and_what_was_counted_is_destroyed(memory: P
         await walker.until(lambda: "5 keyframes" in walker.text("#told", screen))
         await walker.press("D")
         await walker.until(lambda: "Forgotten at" in walker.text("#told", screen))
-        (fact,) = walker.facts
-        assert isinstance(fact, SpanForgotten) and fact.receipt.destroyed.keyframes == 5
+        fact = walker.facts[0]  # and once more when the app sees that something is gone
+        assert isinstance(fact, SpanForgotten) and fact.receipt and fact.receipt.destroyed.keyframes == 5
         await walker.press("enter")
         await walker.until(lambda: walker.at == walker.store.keyframes()[0].id)
         assert walker.store.count() == 5 and "♪" not in walker.text("Words Static")
@@ -326,18 +326,14 @@ def test_where_nothing_is_left_it_closes(memory: Path) -> None:
     travel(memory, steps)
 
 
-def test_what_is_forgotten_elsewhere_says_so_in_its_place_and_a_key_leads_on(memory: Path) -> None:
+def test_what_is_forgotten_elsewhere_goes_and_what_is_left_comes_up(memory: Path) -> None:
     async def steps(walker: Journey) -> None:
         gone = walker.at
         await walker.until(lambda: walker.screen.query_one(Still)._shown[0])
         with EpisodicStore.open(memory) as elsewhere:
             forget(elsewhere, [moment_span(gone)])
-        await walker.until(lambda: f"There is no keyframe {gone}." in walker.text("Facts"))
-        await walker.until(lambda: not walker.screen.query_one(Still).render_line(5).text.strip())
-        await walker.press("p", "n", "x", "d")
-        assert walker.app.screen is walker.screen
-        await walker.press("left")
         await walker.until(lambda: walker.at == walker.store.keyframes()[0].id)
+        await walker.until(lambda: walker.screen.query_one(Still)._shown[0] == walker.store.keyframes()[0])
 
     travel(memory, steps)
 

@@ -14,7 +14,6 @@ from assistant.checkpoints import Checkpoint, load
 from assistant.prompt import Shown, fallback_pieces, glimpse_text, token_ids, tokenise
 from assistant.quantisation import needed_bytes, place
 from assistant.training.adapters import add_adapters
-from assistant.vision import pixels
 from assistant.weights import Size
 from device.simulated.camera import SimulatedCamera
 from store.config import PRECISIONS
@@ -55,7 +54,7 @@ def views(count: int, side_px: int = 160) -> list[np.ndarray]:
 def compressed(checkpoint: Checkpoint, count: int) -> Tensor:
     model = checkpoint.model
     with torch.inference_mode():
-        return model.compress(model.encode_frames(pixels(views(count), model.config.picture_px))).float()
+        return model.compress(model.encode_frames(model.pixels(views(count)))).float()
 
 
 @pytest.mark.parametrize("precision", FEW_BITS)
@@ -99,7 +98,7 @@ def test_trained_scores_and_words_survive_few_bits(loaded: dict[str, Checkpoint]
     images = [frame.image for frame in SimulatedCamera(31, 1.0, 0.5).frames()]
     whole = loaded["fp32"].model
     with torch.inference_mode():
-        visual = whole.encode_frames(pixels(images, whole.config.picture_px))
+        visual = whole.encode_frames(whole.pixels(images))
         asked = glimpse_text("where is my wallet?"), fallback_pieces("where is my wallet?", [Shown("08:00:04")] * 8, 0)
         ids, pieces = token_ids(asked[0], loaded["fp32"].tokenizer), tokenise(asked[1], loaded["fp32"].tokenizer)
         prompt = whole.embed(pieces, visual)

@@ -13,7 +13,6 @@ from assistant import prompt
 from assistant.checkpoints import Checkpoint
 from assistant.evaluation.reading import same_answer, weigh
 from assistant.recollection import Recollected, answer_from, see
-from assistant.vision import pixels
 
 PUT, COLOUR = "where did I put my wallet?", "what colour is my wallet?"
 OPTIONS = ("on the kitchen table.", "on the bedroom bed.", "red.", "I did not see that.")
@@ -30,7 +29,7 @@ def images() -> list[np.ndarray]:
 @pytest.fixture(scope="module")
 def visual(tiny_checkpoint: Checkpoint, images: list[np.ndarray]) -> Tensor:
     with torch.no_grad():
-        return tiny_checkpoint.model.encode_frames(pixels(images, tiny_checkpoint.model.config.picture_px))
+        return tiny_checkpoint.model.encode_frames(tiny_checkpoint.model.pixels(images))
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,8 @@ from tui.standing import Standing, look
 STATE = State(
     state="recording", since=0.0, until=None, source="usb:0", shape="640x480", session=1, last_keyframe_at=None,
     keyframes=312, fps_wanted=1.0, fps_got=1.0, drops={"recorder was late": 2}, lag_s=0.0, gaps=0,
-    sound={"source": "camera", "problem": ""}, disk_free_bytes=10**10, days_left=12.5, warnings=(), pid=1, started_at=0.0,
+    sound={"source": "camera", "problem": ""}, disk_free_bytes=10**10, days_left=12.5, warnings=(), pid=1,
+    started_at=0.0,
 )  # fmt: skip
 NOBODY = Standing(None, False, None, 41_200_000_000)
 

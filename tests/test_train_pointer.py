@@ -24,7 +24,6 @@ from assistant.training.pointer_trainer import PointerTrainer
 from assistant.training.pointer_training import train_pointer, work_folder
 from assistant.training.recipe import PointerRecipe, Recipe
 from assistant.training.training_log import read_log
-from assistant.vision import pixels
 from device.film import Film
 from device.recorder import record
 from store.config import Capture
@@ -99,7 +98,7 @@ def first_frames_found(checkpoint: Checkpoint, tmp_path: Path) -> float:
         film = shoot(tmp_path / f"new-{seed}.mp4", told)
         times_s, images = zip(*pictures(film), strict=True)
         model = checkpoint.model
-        compressed = model.compress(model.encode_frames(pixels(images, model.config.picture_px)))
+        compressed = model.compress(model.encode_frames(model.pixels(images)))
         for act in told:
             verb, thing = act.text.split()
             question = prompt.token_ids(prompt.glimpse_text(f"when did I {verb} the {thing}?"), checkpoint.tokenizer)

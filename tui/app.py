@@ -4,6 +4,8 @@ The app decides nothing: what is asked goes to the mind (mind.py), what is looke
 threads of their own. This file does not know how anything looks.
 """
 
+import asyncio
+import signal
 from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -41,9 +43,8 @@ from tui.standing import Standing, look
 if TYPE_CHECKING:
     from textual.widget import Widget
 
-    from store.upkeep.forgetting import Receipt
-
 LOOK_EVERY_S = 1.0
+LEFT_OUT = ("Screenshot", "Maximize", "Minimize")  # a picture of a memory would lie about, for everybody to read
 PALETTE = (
     ("f2", "Ask", "Questions and answers"),
     ("f3", "Timeline", "Walk through the days, or search"),
@@ -54,7 +55,7 @@ PALETTE = (
 
 
 class Whereabouts(App[None]):
-    """A memory, to be asked and looked at. `pixels`: what shows pictures where the terminal can, see graphics.py."""
+    """A memory, to be asked and looked at. `pixels`: what shows pictures where the terminal can, see terminal.py."""
 
     TITLE = "Whereabouts"
     CSS_PATH = "app.tcss"
@@ -74,21 +75,24 @@ class Whereabouts(App[None]):
     def __init__(self, store: EpisodicStore, config: Config, pixels: "type[Widget] | None" = None) -> None:
         super().__init__()
         self.opened = Opened(store, Mind(store.directory, config, self), config, pixels)
-        self.forgotten: Signal[Receipt] = Signal(self, "forgotten")
+        self.forgotten: Signal[SpanForgotten] = Signal(self, "forgotten")
         self._checkpoint = ""
+        self._forgotten_s: float | None = None
 
     def on_mount(self) -> None:
         self.add_mode("conversation", lambda: Conversation(self.opened))
         self.add_mode("timeline", lambda: Timeline(self.opened))
         self.add_mode("status", lambda: Status(self.opened))
         self.switch_mode("conversation")
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, self.exit)
         self.set_interval(LOOK_EVERY_S, self._look)
         self._look()
         self.call_after_refresh(self.opened.mind.begin)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette (Ctrl-P): what the app itself offers, and every key that works everywhere."""
-        yield from super().get_system_commands(screen)
+        yield from (each for each in super().get_system_commands(screen) if each.title not in LEFT_OUT)
         for key, what, told in PALETTE:
             yield SystemCommand(what, f"{told} ({key})", partial(self.simulate_key, key))
 
@@ -104,8 +108,10 @@ class Whereabouts(App[None]):
 
     @work(thread=True, exclusive=True, group="hold", exit_on_error=False)
     def action_hold(self, do: str) -> None:
-        """Let the recorder stand still, or go on where it stands still already."""
-        wanted = "resume" if self.standing and self.standing.is_held else do
+        """Let the recorder stand still, or go on where it does; what is paused can become private."""
+        standing = self.standing
+        is_so = standing is not None and (standing.is_private if do == "private" else standing.is_held)
+        wanted = "resume" if is_so else do
         try:
             self.post_message(RecorderHeld(wanted, request(self.opened.directory, wanted)))
         except UserError as error:
@@ -116,10 +122,15 @@ class Whereabouts(App[None]):
         self.post_message(StandingSeen(look(self.opened.store)))
 
     def on_standing_seen(self, fact: StandingSeen) -> None:
+        """Somebody else may have forgotten something, too; where nothing can be read nothing is known of that."""
         self.standing = fact.standing
+        if not fact.standing.problem:
+            before, self._forgotten_s = self._forgotten_s, fact.standing.forgotten_s
+            if before not in (None, self._forgotten_s):
+                self.post_message(SpanForgotten(None))
 
     def on_recorder_held(self, fact: RecorderHeld) -> None:
-        self.notify(say_held(fact.do, None, fact.state))
+        self.notify(say_held(fact.do, None, fact.state, until="press F5"))
         self._look()
 
     def on_checkpoint_loaded(self, fact: CheckpointLoaded) -> None:
@@ -141,7 +152,7 @@ class Whereabouts(App[None]):
     def on_span_forgotten(self, fact: SpanForgotten) -> None:
         self.opened.gallery.forget()
         self.opened.mind.forget()
-        self.forgotten.publish(fact.receipt)
+        self.forgotten.publish(fact)
 
     def say(self, error: UserError) -> None:
         """What happened, and what to do."""

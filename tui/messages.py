@@ -200,6 +200,7 @@ class MomentExported(Message):
 
 @dataclass
 class SpanForgotten(Message):
-    """What was recorded of a time is destroyed; whoever shows some of it lets it go."""
+    """What was recorded of a time is not found any more; whoever shows some of it lets it go. No receipt is there
+    where it was cut short, by a full disk: the bytes go once there is room."""
 
-    receipt: "Receipt"
+    receipt: "Receipt | None"

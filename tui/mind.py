@@ -6,6 +6,7 @@ The checkpoint is loaded behind whatever is shown. Where it cannot be, every tho
 does not know what a thought is about, nor who listens.
 """
 
+import gc
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 INDEX_EVERY_S = 3.0
 AFTER_FAILURE_S = 60.0
-END_S = 5.0
+END_S = 1.0
 
 
 class Mind:
@@ -31,7 +32,7 @@ class Mind:
 
     def __init__(self, directory: Path, config: Config, everybody: Listener) -> None:
         self._directory, self._config, self._everybody = directory, config, everybody
-        self._thoughts: SimpleQueue[Thought] = SimpleQueue()
+        self._thoughts: SimpleQueue[Thought | None] = SimpleQueue()
         self._ending = Event()
         self._recent = Recent()
         self._thread = Thread(target=self._live, name="mind", daemon=True)
@@ -47,22 +48,23 @@ class Mind:
         """Of what was destroyed nothing is kept either."""
         self._recent.clear()
 
-    def end(self) -> None:
-        """Leave off within the step that is under way; one that takes long is not waited for."""
+    def end(self, wait_s: float = END_S) -> None:
+        """Leave off within the step that is under way; one that takes longer is not waited for."""
         self._ending.set()
-        self._thoughts.put(Thought(self._everybody))  # wakes it up
-        self._thread.join(END_S)
+        self._thoughts.put(None)  # wakes it up
+        self._thread.join(wait_s)
 
     def _live(self) -> None:
         try:
-            checkpoint = self._load()
-        except UserError as error:
-            self._everybody.post_message(CheckpointFailed(error))
-            while not self._ending.is_set():
-                self._thoughts.get().fail(error)
+            checkpoint, store = self._load(), EpisodicStore.open(self._directory, create=False)
+        except Exception as error:
+            failure = _told(error)
+            self._everybody.post_message(CheckpointFailed(failure))
+            while thought := self._thoughts.get():
+                thought.fail(failure)
             return
         self._everybody.post_message(CheckpointLoaded(checkpoint.name))
-        with EpisodicStore.open(self._directory, create=False) as store:
+        with store:
             wait_s = 0.0
             while not self._ending.is_set():
                 try:
@@ -72,45 +74,46 @@ class Mind:
 
     def _load(self) -> "Checkpoint":
         """Torch is imported here, and what else the first question would have to wait for."""
-        try:
-            import dateparser  # noqa: F401
-            import textual_plotext  # noqa: F401
+        import dateparser  # noqa: F401
+        import textual_plotext  # noqa: F401
+        import torch
 
-            from assistant.adapter import with_adapter
-            from assistant.answerer import with_answerer
-            from assistant.checkpoints import load
+        from assistant.adapter import with_adapter
+        from assistant.answerer import with_answerer
+        from assistant.checkpoints import load
 
-            chosen = self._config.model
-            loaded = load(chosen.checkpoint, chosen.precision)
-            return with_answerer(with_adapter(loaded, chosen.adapter), chosen.answerer)
-        except UserError:
-            raise
-        except Exception as error:
-            raise _unexpected(error) from error
+        torch.set_num_threads(max(1, torch.get_num_threads() - 1))  # one core is left to keys and screen
+        chosen = self._config.model
+        loaded = load(chosen.checkpoint, chosen.precision)
+        checkpoint = with_answerer(with_adapter(loaded, chosen.adapter), chosen.answerer)
+        gc.freeze()  # the libraries' objects stay: to look through them for garbage would hold every key up
+        return checkpoint
 
-    def _think(self, thought: Thought, store: EpisodicStore, checkpoint: "Checkpoint") -> None:
-        if thought.stopped.is_set() or self._ending.is_set():
+    def _think(self, thought: Thought | None, store: EpisodicStore, checkpoint: "Checkpoint") -> None:
+        if thought is None or thought.stopped.is_set():
             return
         try:
             thought.think(store, checkpoint, self._config, self._recent)
-        except UserError as error:
-            thought.fail(error)
         except Exception as error:
-            thought.fail(_unexpected(error))
+            thought.fail(_told(error))
 
     def _index(self, store: EpisodicStore, checkpoint: "Checkpoint") -> float:
         """Embed until there is something else to do; returns after how many seconds to look again."""
         from assistant.indexer import catch_up
 
+        waiting: int | None = None  # counted once there is something to do: in a large memory it takes half a second
+
         def tell(done: int) -> None:
-            waiting = store.count() - store.embedded_count(checkpoint.key)
-            self._everybody.post_message(KeyframesIndexed(done, waiting))
+            nonlocal waiting
+            if waiting is None:
+                waiting = store.count() - store.embedded_count(checkpoint.key) + done
+            waiting -= done
+            self._everybody.post_message(KeyframesIndexed(done, max(0, waiting)))
 
         try:
             catch_up(store, checkpoint, tell, self._config.index.reduce, stop=lambda: not self._is_idle())
         except Exception as error:
-            failure = error if isinstance(error, UserError) else _unexpected(error)
-            self._everybody.post_message(IndexFailed(failure))
+            self._everybody.post_message(IndexFailed(_told(error)))
             return AFTER_FAILURE_S
         return INDEX_EVERY_S
 
@@ -118,5 +121,9 @@ class Mind:
         return self._thoughts.empty() and not self._ending.is_set()
 
 
-def _unexpected(error: Exception) -> UserError:
-    return UserError(f"Unexpected {type(error).__name__}: {error}", "Run it again as: whereabouts --debug tui")
+def _told(error: Exception) -> UserError:
+    """What a person is told of it."""
+    if isinstance(error, UserError):
+        return error
+    hint = 'To see where it comes from, run: whereabouts --debug ask "..."'
+    return UserError(f"Unexpected {type(error).__name__}: {error}", hint)

@@ -88,7 +88,13 @@ def pull(name: str, yes: bool) -> None:
         return
     with counted(f"pulling  {plan.name}, {say_bytes(plan.total_bytes)}", plan.total_bytes) as advance:
         folder = fetch(plan, advance)
-    click.echo(f"{plan.name} is whole, in {folder}. To answer with it, run: whereabouts models use {plan.name}")
+    click.echo(f"{plan.name} is whole, in {folder}.")
+    try:
+        describe(plan.name)
+    except CheckpointError as error:  # it is whole, so it must be one that cannot answer alone
+        click.echo(error.hint)
+    else:
+        click.echo(f"To answer with it, run: whereabouts models use {plan.name}")
 
 
 @models.command()
@@ -129,7 +135,10 @@ def use(name: str) -> None:
 @click.argument("name")
 def remove(name: str) -> None:
     """Remove a pulled checkpoint, or what has come of one."""
-    if short_name(name) == short_name(load_config().model.checkpoint):
+    chosen = load_config().model
+    if name == chosen.answerer:
+        raise UserError(f"{name} words the answers.", "Take answerer out of [model] in config.toml first.")
+    if short_name(name) == short_name(chosen.checkpoint):
         raise UserError(f"{name} is the one that answers.", "Use another one first: whereabouts models use nano")
     folders = [folder for folder in (place_of(name), unfinished_place_of(name)) if folder.is_dir()]
     if not folders:

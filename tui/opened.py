@@ -3,7 +3,6 @@
 Every thread may use it. This file does not know what is shown of it.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from store.config import Config
 from store.episodic import EpisodicStore
-from store.records import Keyframe
 
 if TYPE_CHECKING:
     from textual.widget import Widget
@@ -26,10 +24,6 @@ class Gallery:
 
     def __init__(self, store: EpisodicStore) -> None:
         self.jpeg = lru_cache(PICTURES_KEPT)(store.jpeg)
-
-    def read_ahead(self, keyframes: Sequence[Keyframe]) -> None:
-        for keyframe in keyframes:
-            self.jpeg(keyframe)
 
     def forget(self) -> None:
         """Of what was destroyed nothing is kept either."""

@@ -142,9 +142,9 @@ def _hold(memory: Path, do: str, duration: str | None) -> None:
         click.echo(warning, err=True)
 
 
-def say_held(do: str, for_s: float | None, state: Mapping[str, Any]) -> str:
+def say_held(do: str, for_s: float | None, state: Mapping[str, Any], until: str = "run: whereabouts resume") -> str:
     """What came of asking a recorder to stand still or go on; `state` is its answer."""
-    length = f" for {say_duration(for_s)}" if for_s else " until you run: whereabouts resume" if do != "resume" else ""
+    length = f" for {say_duration(for_s)}" if for_s else f" until you {until}" if do != "resume" else ""
     nobody = "" if state["running"] else " No recorder is running; the next one will know."
     return f"{HELD[do]}{length}.{nobody}"
 

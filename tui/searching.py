@@ -1,4 +1,4 @@
-"""Searching: what was typed as words and a time, and the moments that fit, first by words alone, then by pictures, too.
+"""Searching: what was typed as words and a time, and the moments that fit by words alone, while pictures follow.
 
     "bus yesterday"  ->  "bus", from midnight to midnight
 
@@ -15,14 +15,9 @@ from store.errors import UserError
 from store.records import Span
 from tui.clock import wearers_clock, zone_offset_s
 from tui.evidence import say_coverage
-from tui.messages import MomentsFound
-from tui.thoughts import Search
 
 if TYPE_CHECKING:
-    from assistant.checkpoints import Checkpoint
     from assistant.finding import Found
-    from assistant.recent import Recent
-
 
 NEVER = r"(?!)"  # what no text has
 
@@ -50,20 +45,6 @@ def by_words(store: EpisodicStore, sought: Sought, limit: int) -> "tuple[Found, 
     if sought.words:
         return tuple(find_by_words(store, sought.words, sought.span, limit))
     return tuple(Found(moment, (), seen=False) for moment in store.moments(sought.span, limit=limit))
-
-
-@dataclass
-class SearchWithin(Search):
-    """Words to find moments of a span by."""
-
-    sought: Sought
-
-    def think(self, store: EpisodicStore, checkpoint: "Checkpoint", config: Config, recent: "Recent") -> None:
-        from assistant.finding import find
-
-        if not self.stopped.is_set():
-            found = find(store, checkpoint, self.sought.words, self.sought.span, self.limit)
-            self._tell(MomentsFound(self.query, tuple(found), by_pictures=True))
 
 
 def hits_of(sought: Sought) -> re.Pattern[str]:

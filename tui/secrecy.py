@@ -57,7 +57,7 @@ def lock(memory: Path) -> None:
         click.echo(f"{memory} is locked already.")
         return
     vault.lock()
-    click.echo(f"{memory} is locked. A recorder that is running keeps its key until it ends.")
+    click.echo(f"{memory} is locked. A recorder or a screen (tui) that is running keeps its key until it ends.")
 
 
 @click.command()

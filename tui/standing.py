@@ -6,6 +6,7 @@ Looked at every second, so it counts no rows. This file does not know widgets, n
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from store.episodic import EpisodicStore
@@ -15,20 +16,29 @@ from store.units import say_bytes
 
 # A mark for every state, so that nobody needs colours to tell them apart.
 RECORDING, STILL, OFF, TROUBLE = "●", "‖", "○", "▲"
-HELD = ("paused", "private")
+PAUSED, PRIVATE = "paused", "private"
+HELD = (PAUSED, PRIVATE)
+GONE = "the memory cannot be read"
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`recorder` is what one answers that listens, None where none does; `is_recording`: somebody holds the lock."""
+    """`recorder` is what one answers that listens, None where none does; `is_recording`: somebody holds the lock.
+
+    `forgotten_s`: by whomever. `problem` is why nothing of this can be told, "" otherwise.
+    """
 
     recorder: dict[str, Any] | None
     is_recording: bool
     hold: Hold | None
     disk_free_bytes: int
+    forgotten_s: float = 0.0
+    problem: str = ""
 
     @property
     def state(self) -> str:
+        if self.problem:
+            return self.problem
         if self.recorder:
             return str(self.recorder["state"])
         if self.is_recording:
@@ -37,6 +47,8 @@ class Standing:
 
     @property
     def mark(self) -> str:
+        if self.problem:
+            return TROUBLE
         if not self.is_recording:
             return OFF
         if self.recorder is None or self.state == "recording":
@@ -48,22 +60,40 @@ class Standing:
         return self.hold is not None or self.state in HELD
 
     @property
+    def is_private(self) -> bool:
+        return self.state.endswith(PRIVATE)
+
+    @property
     def facts(self) -> list[str]:
         """What else there is to know, the most urgent first."""
+        if self.problem:
+            return []
         found = [] if self.recorder is None else list(_facts(self.recorder))
         return [*found, f"{say_bytes(self.disk_free_bytes)} free"]
 
 
 def look(store: EpisodicStore) -> Standing:
     """How things are now; waits for the recorder for a moment."""
+    try:
+        return _look(store)
+    except (OSError, UserError):  # its disk was taken away, say
+        return Standing(None, False, None, 0, problem=GONE)
+
+
+def _look(store: EpisodicStore) -> Standing:
+    is_recording = store.recorder_pid() is not None
+    recorder = recorder_state(store.directory) if is_recording else None
+    free = shutil.disk_usage(store.directory).free
+    return Standing(recorder, is_recording, store.hold(), free, store.forgotten_s())
+
+
+def recorder_state(memory: Path) -> dict[str, Any] | None:
+    """How the recorder of a live camera is; None where a film is being recorded, which says nothing of itself."""
     from device.control import request
 
-    recorder, is_recording = None, store.recorder_pid() is not None
-    if is_recording:
-        with suppress(UserError):
-            recorder = request(store.directory, "status")
-    free = shutil.disk_usage(store.directory).free
-    return Standing(recorder, is_recording, store.hold(), free)
+    with suppress(UserError):
+        return request(memory, "status")
+    return None
 
 
 def _facts(recorder: dict[str, Any]) -> list[str]:

@@ -3,7 +3,6 @@
 This file does not know how it is laid out.
 """
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,12 @@ import click
 
 from store.config import Config, load_config
 from store.episodic import EpisodicStore
-from store.errors import CheckpointError, UserError
+from store.errors import CheckpointError
 from tui import report
 from tui.evidence import screen
 from tui.options import json_option
 from tui.secrecy import open_memory
+from tui.standing import recorder_state
 
 
 @click.command()
@@ -34,17 +34,8 @@ def status(memory: Path, as_json: bool) -> None:
 def describe_memory(store: EpisodicStore, config: Config) -> dict[str, Any]:
     """Plain values; it counts rows, so in a large memory it takes a while."""
     found: dict[str, Any] = store.status()
-    recorder = _recorder(store.directory) if found["recording"] else None
+    recorder = recorder_state(store.directory) if found["recording"] else None
     return report.status_json(found, _indexed(found["indexed"], config), store.sessions(), recorder)
-
-
-def _recorder(memory: Path) -> dict[str, Any] | None:
-    """How the recorder of a live camera is; None where a film is being recorded, which says nothing of itself."""
-    from device.control import request
-
-    with suppress(UserError):
-        return request(memory, "status")
-    return None
 
 
 def _indexed(counts: dict[str, int], config: Config) -> dict[str, Any]:

@@ -18,16 +18,19 @@ from tui.secrecy import open_memory
 if TYPE_CHECKING:
     from textual.widget import Widget
 
+SWITCH_S = 0.001  # how long a key may wait for the thread that a model works in, each time it needs the interpreter
+
 
 @click.command()
 @click.pass_obj
 def tui(memory: Path) -> None:
     """Ask, see the moments, walk through the day: a screen to keep open."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):  # it draws on the last one
         raise UserError("There is no terminal to draw on.", 'Run it in one, or ask: whereabouts ask "..."')
     with open_memory(memory) as store:
         from tui.app import Whereabouts
 
+        sys.setswitchinterval(SWITCH_S)
         Whereabouts(store, load_config(), pixels()).run()
 
 

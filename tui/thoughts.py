@@ -5,6 +5,7 @@ not know threads or widgets, nor how anything is answered.
 """
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from threading import Event
@@ -36,7 +37,7 @@ class Listener(Protocol):
 
 
 @dataclass
-class Thought:
+class Thought(ABC):
     """Something to be thought about for a listener."""
 
     listener: Listener
@@ -45,9 +46,9 @@ class Thought:
     def stop(self) -> None:
         self.stopped.set()
 
+    @abstractmethod
     def think(self, store: EpisodicStore, checkpoint: "Checkpoint", config: Config, recent: "Recent") -> None:
         """Think, and tell what comes of it. UserError: nothing can."""
-        raise NotImplementedError
 
     def fail(self, error: UserError) -> None:
         """Nothing can come of it."""
@@ -115,14 +116,15 @@ class Question(Thought):
 
 @dataclass
 class Search(Thought):
-    """Words to find moments by, as they were heard, read or seen."""
+    """Words to find moments of a span by, as they were heard, read or seen; `line` is what was typed."""
 
-    query: str
+    line: str
+    words: str
+    span: Span | None
     limit: int
 
     def think(self, store: EpisodicStore, checkpoint: "Checkpoint", config: Config, recent: "Recent") -> None:
         from assistant.finding import find
 
-        if not self.stopped.is_set():
-            found = find(store, checkpoint, self.query, limit=self.limit)
-            self._tell(MomentsFound(self.query, tuple(found), by_pictures=True))
+        found = find(store, checkpoint, self.words, self.span, self.limit)
+        self._tell(MomentsFound(self.line, tuple(found), by_pictures=True))

@@ -28,7 +28,6 @@ from assistant.indexer import KEYFRAMES_A_PASS, decode, embed, reduce_passed_ove
 from assistant.pointer import exploration_grid
 from assistant.recollection import Recollected, Seen, Selected, recollect
 from assistant.training.data_engine import Narration, Question, key_frames
-from assistant.vision import pixels
 from store.episodic import EpisodicStore
 
 POINTER, UNIFORM, ORACLE, BLIND = "pointer", "uniform", "oracle", "blind"
@@ -72,7 +71,7 @@ class Examined:
         """Visual tokens (k, T, C) of these frames, as this home's checkpoint or another one sees them."""
         seer = checkpoint or self.checkpoint
         fresh = [i for i in dict.fromkeys(indices) if (seer.key, i) not in self._visual]
-        pictures = pixels([self.picture(i) for i in fresh], seer.model.config.picture_px)
+        pictures = seer.model.pixels([self.picture(i) for i in fresh])
         encoded = seer.model.encode_frames(pictures)
         self._visual.update(zip(((seer.key, i) for i in fresh), encoded, strict=True))
         return torch.stack([self._visual[seer.key, i] for i in indices]) if len(indices) else encoded

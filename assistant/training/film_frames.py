@@ -1,8 +1,8 @@
 """The frames of films for training: read once by the frozen tower, and kept small.
 
 Of every frame a film's file holds its time, its compressed embedding and a JPEG of the size that the tower reads. The
-visual tokens are made again of the few pictures that a step shows: those of a 7B would take 1.4 MB a frame, forty times
-the picture. A film is read whole or not at all, and is read again where its file came from another base.
+visual tokens are made again of the few pictures that a step shows: those of a 7B would take 1.4 MB a frame. A film is
+read whole or not at all, and is read again where its file came from another base.
 
 This file does not know narrations, nor how films are decoded. N frames, C width of the language model.
 """
@@ -21,7 +21,7 @@ from torch import Tensor
 
 from assistant.model import MMEgo
 from assistant.training.dataset import decode
-from assistant.vision import pixels
+from assistant.vision import square
 from store.errors import CameraError
 
 PICTURES_A_PASS = 32
@@ -81,11 +81,10 @@ def _encode(
     times_s: list[float] = []
     compressed: list[Tensor] = []
     jpegs: list[np.ndarray] = []
-    size = (model.config.picture_px, model.config.picture_px)
     stream = _as_far_as_it_goes(film, pictures, say)
     while part := list(islice(stream, PICTURES_A_PASS)):
-        squares = [cv2.resize(image, size, interpolation=cv2.INTER_AREA) for _, image in part]
-        visual = model.encode_frames(pixels(squares, size[0]))
+        squares = [square(image, model.config.picture_px, model.config.resampling) for _, image in part]
+        visual = model.encode_frames(model.pixels(squares))
         compressed.append(model.compress(visual).half().cpu())
         times_s += [at_s for at_s, _ in part]
         jpegs += [_jpeg(square) for square in squares]

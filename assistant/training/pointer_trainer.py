@@ -26,7 +26,6 @@ from assistant.training.packing import Layout, lay_out, read
 from assistant.training.phrasings import clock
 from assistant.training.recipe import PointerRecipe, warm_cosine
 from assistant.training.trainer import Averages, Measured, save_whole
-from assistant.vision import pixels
 
 LOGGED_EVERY, SAVED_EVERY = 10, 50
 
@@ -135,7 +134,7 @@ class PointerTrainer:
 
     @torch.no_grad()
     def _see(self, pictures: Sequence[np.ndarray]) -> Tensor:
-        return self._model.encode_frames(pixels(pictures, self._model.config.picture_px))
+        return self._model.encode_frames(self._model.pixels(pictures))
 
     def _right(self, question: Question) -> str:
         return question.answer if question.answerable else self._model.config.not_seen_text

@@ -17,7 +17,7 @@ from store.episodic import EpisodicStore
 from store.errors import NothingRecorded
 from store.form import HEADER_BYTES, EncryptedForm, PlainForm
 from store.layout import DATABASE, UNCLAIMED, UPKEEP, files_of
-from store.lock import RECORDING, RecordingLock
+from store.lock import LOCK_WAIT_S, RECORDING, RecordingLock
 from store.recall.shards import APPENDING, locked
 from store.rewriting import rewrite
 from store.spans import MICROSECONDS
@@ -66,7 +66,7 @@ def repair(directory: Path) -> Repaired:
     refuse_without_keys(directory)
     vault, repaired = Vault.open(directory), Repaired()
     with RecordingLock(directory / UPKEEP).held():
-        with RecordingLock(directory / RECORDING).held():
+        with RecordingLock(directory / RECORDING).held(LOCK_WAIT_S):
             mended = mend_database(directory / DATABASE, vault.database_key if vault else None)
             repaired.done += mended.done
             repaired.left += mended.left

@@ -4,24 +4,27 @@ What was typed goes to the mind, and what the mind tells goes to the exchange of
 answered at a time; another one stops it. This file does not know how a line is understood or answered.
 """
 
-from typing import TYPE_CHECKING
-
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import VerticalScroll
 
 from store.spans import moment_span
-from tui.messages import AnswerFinished, AnswerStopped, LineTyped, MomentAsked, QuestionAsked, ThoughtFailed
+from tui.messages import (
+    AnswerFinished,
+    AnswerStopped,
+    LineTyped,
+    MomentAsked,
+    QuestionAsked,
+    SpanForgotten,
+    ThoughtFailed,
+)
 from tui.opened import Opened
 from tui.screens.page import Page
 from tui.thoughts import Question
 from tui.widgets.exchange import Exchange
 from tui.widgets.prompt import Line, Prompt
 from tui.widgets.welcome import Welcome
-
-if TYPE_CHECKING:
-    from store.upkeep.forgetting import Receipt
 
 REMEMBERED = 50  # questions of before, for who walks up
 
@@ -67,12 +70,15 @@ Tab goes to the moments of an answer: Enter opens one, and its number asks that 
     @on(ThoughtFailed)
     def _answered(self) -> None:
         self._asking = None
+        self.refresh_bindings()
         self._reveal()
 
-    async def let_go(self, receipt: "Receipt") -> None:
+    async def let_go(self, fact: SpanForgotten) -> None:
         self.action_stop()
         await self.query(Exchange).remove()
         self._last = None
+        self.query_one(Welcome).display = True
+        self._forget_lines()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return action != "stop" or self._asking is not None or not isinstance(self.focused, Line)
@@ -89,10 +95,16 @@ Tab goes to the moments of an answer: Enter opens one, and its number asks that 
     async def _ask(self, exchange: Exchange, question: Question) -> None:
         self.action_stop()
         self._asking, self._last = (question, exchange), exchange
-        await self.query(Welcome).remove()
+        self.query_one(Welcome).display = False
         await self.query_one("#exchanges", VerticalScroll).mount(exchange)
         self.opened.mind.think(question)
         self._reveal()
+
+    @work(thread=True, exclusive=True, group="lines", exit_on_error=False)
+    def _forget_lines(self) -> None:
+        """Questions that were forgotten do not come back either."""
+        questions = [turn.question for turn in self.opened.store.turns(REMEMBERED)]
+        self.app.call_from_thread(self.query_one(Prompt).forget, questions)
 
     def _reveal(self) -> None:
         """The last question stands at the top, as far as there is something below it."""

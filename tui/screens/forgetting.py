@@ -2,7 +2,8 @@
 
     ( ) moment  (●) hour  ( ) session
 
-What is destroyed is what was shown, or nothing. This file does not know how anything is destroyed.
+What is destroyed is the time that was shown, with what a recorder adds to it until then. This file does not know how
+anything is destroyed.
 """
 
 from typing import TYPE_CHECKING
@@ -71,7 +72,7 @@ class ForgettingScreen(ModalScreen["Receipt | None"]):
         self._opened, self._keyframe = opened, keyframe
         self._planned: Forgetting | None = None  # what is shown, and may be destroyed
         self._receipt: Receipt | None = None
-        self._is_destroying = False
+        self._is_destroying = self._is_over = False
 
     def compose(self) -> ComposeResult:
         with Container() as dialog:
@@ -90,6 +91,8 @@ class ForgettingScreen(ModalScreen["Receipt | None"]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Nothing is to be destroyed before it was counted; and what is under way cannot be taken back."""
+        if self._is_over:
+            return action == "cancel"
         if action == "destroy":
             return self._planned is not None
         return action == "turn" or not self._is_destroying
@@ -126,12 +129,12 @@ class ForgettingScreen(ModalScreen["Receipt | None"]):
         store = self._opened.store
         try:
             planned = plan(store, [_span_of(store, self._keyframe, scope)])
-            zone_s = zone_offset_s(store)
+            zone_s, is_recording = zone_offset_s(store), store.recorder_pid() is not None
         except UserError as error:
             self.app.call_from_thread(self._tell, f"▲ {error.message}\n{error.hint}")
             return
         if not get_current_worker().is_cancelled:
-            self.app.call_from_thread(self._offer, planned, zone_s)
+            self.app.call_from_thread(self._offer, planned, zone_s, is_recording)
 
     @work(thread=True, exit_on_error=False)
     def _destroy(self, planned: "Forgetting") -> None:
@@ -152,7 +155,7 @@ class ForgettingScreen(ModalScreen["Receipt | None"]):
             told.append(f"What a repair laid into {UNCLAIMED} is not reached: delete that folder.")
         self.app.call_from_thread(self._end, "\n".join(told), receipt)
 
-    def _offer(self, planned: "Forgetting | None", zone_s: int = 0) -> None:
+    def _offer(self, planned: "Forgetting | None", zone_s: int = 0, is_recording: bool = False) -> None:
         """Show what would go, None while it is being counted."""
         is_known = planned is not None and not (planned.is_nothing and not planned.backups)
         self._planned = planned if is_known else None
@@ -160,19 +163,20 @@ class ForgettingScreen(ModalScreen["Receipt | None"]):
         if planned is None:
             self._tell("… counting")
         else:
-            self._tell(say_planned(planned, zone_s) if is_known else "Nothing is known of that time.")
+            more = "\nWhat is recorded of that time until then goes as well." if is_recording else ""
+            self._tell(say_planned(planned, zone_s) + more if is_known else "Nothing is known of that time.")
         self.refresh_bindings()
 
     def _end(self, told: str, receipt: "Receipt | None") -> None:
-        self._is_destroying, self._receipt = False, receipt
+        """Also where it was cut short, some of it may be gone."""
+        self._is_destroying, self._is_over, self._receipt = False, True, receipt
         self._tell(told)
         self.query_one("#destroy").display = self.query_one(RadioSet).display = False
         close = self.query_one("#cancel", Button)
         close.disabled, close.label = False, "Close"
         close.focus()
         self.refresh_bindings()
-        if receipt:
-            self.post_message(SpanForgotten(receipt))
+        self.post_message(SpanForgotten(receipt))
 
     def _tell(self, what: str) -> None:
         self.query_one("#told", Static).update(what)

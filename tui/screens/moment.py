@@ -5,7 +5,6 @@ steps that were made meanwhile, so that a key may be held. This file does not kn
 how anything is kept, exported or forgotten.
 """
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,7 @@ from store.errors import NothingRecorded, UserError
 from store.records import Keyframe, Span
 from store.spans import moment_span
 from store.upkeep.pins import pin, unpin
-from tui.messages import MomentExported, MomentPinned, NoteWritten
+from tui.messages import MomentExported, MomentPinned, NoteWritten, SpanForgotten
 from tui.opened import Opened
 from tui.screens.forgetting import ForgettingScreen
 from tui.screens.page import Page
@@ -97,7 +96,7 @@ class MomentScreen(Page):
         self._look()
         self.set_interval(LOOK_EVERY_S, self._look_again)
 
-    async def let_go(self, receipt: "Receipt") -> None:
+    async def let_go(self, fact: SpanForgotten) -> None:
         self.action_walk(*STAND)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -142,8 +141,13 @@ class MomentScreen(Page):
     @on(Input.Submitted, "#folder")
     def _folder_typed(self, event: Input.Submitted) -> None:
         self.query_one("#folder", AskedLine).action_close()
+        try:
+            folder = Path(event.value.strip()).expanduser().resolve()
+        except RuntimeError as error:
+            self.whereabouts.say(UserError(f"{event.value} is no folder: {error}", "Give another one."))
+            return
         if event.value.strip():
-            self._export(self._asked_of, Path(os.path.expanduser(event.value.strip())))
+            self._export(self._asked_of, folder)
 
     def _look(self) -> None:
         """Unless one look is being taken already: then the next one begins when that one ends."""
@@ -191,7 +195,6 @@ class MomentScreen(Page):
         self.query_one(Facts).fail(error)
         self.query_one(Words).clear()
         if isinstance(error, NothingRecorded) and self.is_active:
-            self.whereabouts.say(error)
             self.dismiss()
 
     @work(thread=True, exclusive=True, group="ahead", exit_on_error=False)
@@ -201,7 +204,7 @@ class MomentScreen(Page):
         for each in ahead(self.opened.store, keyframe, step, READ_AHEAD):
             if worker.is_cancelled:
                 return
-            self.opened.gallery.read_ahead([each])
+            self.opened.gallery.jpeg(each)
 
     @work(thread=True, exclusive=True, group="pin", exit_on_error=False)
     def _pin(self, span: Span, wanted: bool) -> None:

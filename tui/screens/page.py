@@ -10,11 +10,11 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widgets import Footer
 
+from tui.messages import SpanForgotten
 from tui.opened import Opened
 from tui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
-    from store.upkeep.forgetting import Receipt
     from tui.app import Whereabouts
 
 
@@ -40,6 +40,6 @@ class Page(Screen[None]):
     def on_mount(self) -> None:
         self.whereabouts.forgotten.subscribe(self, self.let_go)
 
-    async def let_go(self, receipt: "Receipt") -> None:
+    async def let_go(self, fact: SpanForgotten) -> None:
         """Something was forgotten: nothing of it may stay on the screen."""
         raise NotImplementedError

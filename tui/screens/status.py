@@ -3,7 +3,7 @@
 This file does not know what is said, nor how it is found out.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from textual import work
 from textual.app import ComposeResult
@@ -13,11 +13,9 @@ from textual.widgets import Static
 
 from store.errors import UserError
 from tui import report
+from tui.messages import SpanForgotten
 from tui.screens.page import Page
 from tui.status import describe_memory
-
-if TYPE_CHECKING:
-    from store.upkeep.forgetting import Receipt
 
 LOOK_EVERY_S = 5.0
 
@@ -33,7 +31,6 @@ class Status(Page):
             yield Static("Looking…", markup=False)
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.set_interval(LOOK_EVERY_S, self.action_look)
 
     def on_screen_resume(self) -> None:
@@ -53,5 +50,5 @@ class Status(Page):
     def _show(self, described: dict[str, Any]) -> None:
         self.query_one("#facts Static", Static).update(report.status_table(described))
 
-    async def let_go(self, receipt: "Receipt") -> None:
+    async def let_go(self, fact: SpanForgotten) -> None:
         self.action_look()

@@ -6,7 +6,7 @@ found.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -18,16 +18,14 @@ from store.episodic import EpisodicStore
 from store.errors import UserError
 from tui.activity import LEGEND
 from tui.browsing import HOUR_S, Place, Stretch, asked_place, beside, newest, rows_of
-from tui.messages import EndPassed, MomentsFound, RowPointed, SearchLeft, StretchOpened, ThoughtFailed
+from tui.messages import EndPassed, MomentsFound, RowPointed, SearchLeft, SpanForgotten, StretchOpened, ThoughtFailed
 from tui.opened import Opened
 from tui.screens.page import Page
 from tui.widgets.findings import Findings
 from tui.widgets.moment_rows import MomentRows
 from tui.widgets.search_box import SearchBox
 from tui.widgets.stretch_rows import StretchRows
-
-if TYPE_CHECKING:
-    from store.upkeep.forgetting import Receipt
+from tui.widgets.walked import Walked
 
 LOOK_EVERY_S = 4.0
 LEVELS = ("days", "hours", "moments")
@@ -37,8 +35,9 @@ Nothing is remembered yet.
 Record a camera from another terminal, and its days come up here:
   whereabouts cameras         lists what is attached
   whereabouts record usb:0    records it until Ctrl-C
-F2 has a button that records a simulated home, where there is no camera.
+Without a camera, F2 has a button that records a simulated home.
 """
+GO_TO = "Go to: yesterday, 3 March, last Monday, 2026-03-02 14:30"
 NOTHING_LEFT = "No picture is kept of this time."
 
 
@@ -78,7 +77,7 @@ line below says what is under the cursor, and Enter goes there.
 
     def compose_body(self) -> ComposeResult:
         yield SearchBox(self.opened, id="search")
-        yield Input(placeholder="Go to: yesterday, 3 March, last Monday, 2026-03-02 14:30", id="jump", compact=True)
+        yield Input(placeholder=GO_TO, id="jump", compact=True, max_length=100)
         yield Static(id="place", markup=False)
         with ContentSwitcher(initial="days"):
             yield StretchRows(self.opened, id="days")
@@ -90,7 +89,6 @@ line below says what is under the cursor, and Enter goes there.
         yield Static(LEGEND, id="legend", markup=False)
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.set_interval(LOOK_EVERY_S, self._look_again)
 
     def on_screen_resume(self) -> None:
@@ -162,11 +160,11 @@ line below says what is under the cursor, and Enter goes there.
     @on(SearchLeft)
     def _leave_search(self) -> None:
         self.query_one(Findings).let_go()
-        self._travel_to(self.path)
         self._switch(LEVELS[len(self.path)])
         self.action_rows()
+        self._travel_to(self.path)
 
-    async def let_go(self, receipt: "Receipt") -> None:
+    async def let_go(self, fact: SpanForgotten) -> None:
         for level in LEVELS:
             self._rows(level).let_go()
         self.query_one(Findings).let_go()
@@ -224,6 +222,8 @@ line below says what is under the cursor, and Enter goes there.
         """Show the rows of a level, the findings, or that there is nothing."""
         self.query_one(ContentSwitcher).current = name
         self.set_class(name not in ("days", "hours"), "-moments")
+        if name == "nothing":
+            self.query_one("#told", Static).update("")
         self._say_place("")
         self.refresh_bindings()
         if not isinstance(self.focused, Input):
@@ -238,10 +238,8 @@ line below says what is under the cursor, and Enter goes there.
         self.action_rows()
         self.refresh_bindings()
 
-    def _rows(self, level: str) -> StretchRows | MomentRows:
-        rows = self.query_one(f"#{level}")
-        assert isinstance(rows, StretchRows | MomentRows)
-        return rows
+    def _rows(self, level: str) -> Walked:
+        return self.query_one(f"#{level}", Walked)
 
     @property
     def _is_searching(self) -> bool:

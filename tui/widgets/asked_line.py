@@ -6,6 +6,8 @@ This file does not know what is asked, nor what becomes of the answer.
 from textual.binding import Binding
 from textual.widgets import Input
 
+LONGEST = 4000
+
 
 class AskedLine(Input):
     """Opened by `ask`; Enter submits what was typed, Escape leaves it."""
@@ -20,7 +22,7 @@ class AskedLine(Input):
     ]
 
     def __init__(self, id: str, placeholder: str = "") -> None:
-        super().__init__(placeholder=placeholder, select_on_focus=False, id=id)
+        super().__init__(placeholder=placeholder, select_on_focus=False, id=id, max_length=LONGEST)
 
     @property
     def is_open(self) -> bool:

@@ -52,7 +52,7 @@ class Exchange(Vertical):
         super().__init__(classes="-thinking")
         self._opened, self._line = opened, line
         self.understood: Understood | None = None
-        self._said = ""
+        self._said, self._cards = "", list[EvidenceCard]()
 
     def compose(self) -> ComposeResult:
         yield Static(self._line, classes="question", markup=False)
@@ -83,12 +83,12 @@ class Exchange(Vertical):
         self._end("-stopped", f"{STOPPED}Stopped. {self._said}".strip())
 
     def on_thought_failed(self, fact: ThoughtFailed) -> None:
-        self._end("-failed", f"{FAILED}{fact.error.message}\n{fact.error.hint}".strip())
+        failed = f"{FAILED}{fact.error.message}\n{fact.error.hint}"
+        self._end("-failed", f"{self._said}\n{failed}".strip())
 
     def action_ask_moment(self, number: int) -> None:
-        cards = list(self.query(EvidenceCard))
-        if number <= len(cards) and self.understood:
-            self.post_message(MomentAsked(self.understood.question, cards[number - 1].moment))
+        if number <= len(self._cards) and self.understood:
+            self.post_message(MomentAsked(self.understood.question, self._cards[number - 1].moment))
 
     def action_copy(self) -> None:
         self.app.copy_to_clipboard(self._said)
@@ -102,13 +102,13 @@ class Exchange(Vertical):
     def _show_evidence(self, evidence: "Evidence", days: Sequence[Span]) -> None:
         from tui.widgets.score_curve import ScoreCurve
 
-        cards = [
+        self._cards = [
             EvidenceCard(self._opened, number, moment, day)
             for number, (moment, day) in enumerate(zip(evidence.moments, days, strict=False), 1)
         ]
         proof = self.query_one(".proof", Vertical)
         proof.remove_children()
-        proof.mount(HorizontalScroll(*cards, can_focus=False))
+        proof.mount(HorizontalScroll(*self._cards, can_focus=False))
         if len(evidence.candidates) > 1:
             proof.mount(ScoreCurve(evidence.candidates, evidence.scores, evidence.moments[:SHOWN]))
         self._reject()
@@ -124,7 +124,7 @@ class Exchange(Vertical):
     def _reject(self) -> None:
         """The evidence may be laid out before or after it is known to prove nothing."""
         if self.has_class("-unseen"):
-            for card in self.query(EvidenceCard):
+            for card in self._cards:
                 card.reject()
 
     def _end(self, how: str, text: str) -> None:

@@ -37,10 +37,6 @@ class MomentRows(Walked):
         yield Static(classes="ground")  # as high as all rows together, so that there is something to scroll
 
     @property
-    def count(self) -> int:
-        return len(self.rows)
-
-    @property
     def page(self) -> int:
         return max(1, self.scrollable_content_region.height // self._lines)
 

@@ -17,6 +17,7 @@ from textual.widgets import Input
 
 from tui.messages import LineTyped
 
+LONGEST, LONGEST_TIME = 1000, 100  # letters; a book pasted by mistake is no question
 ANY_TIME, TOLD = "any time", "The time that was asked about; edit it to ask again"
 EXAMPLE = "What did you see?  For example: where did I put my wallet?"
 
@@ -31,7 +32,7 @@ class TimeChip(Input):
     BINDINGS = [Binding("escape", "clear", "Any time")]
 
     def __init__(self) -> None:
-        super().__init__(placeholder=ANY_TIME, compact=True, tooltip=TOLD)
+        super().__init__(placeholder=ANY_TIME, compact=True, tooltip=TOLD, max_length=LONGEST_TIME)
         self._understood = ""
 
     @property
@@ -62,13 +63,23 @@ class Line(Input):
     ]
 
     def __init__(self, earlier: Sequence[str]) -> None:
-        super().__init__(placeholder=EXAMPLE, compact=True)
+        super().__init__(placeholder=EXAMPLE, compact=True, max_length=LONGEST)
+        self.begin(earlier)
+
+    def begin(self, earlier: Sequence[str]) -> None:
+        """With these questions behind it, and none of them shown."""
         self._earlier, self._place = list(earlier), len(earlier)
 
-    def remember(self) -> None:
-        """It was asked: the next one begins."""
-        self._earlier += [self.value] if self.value.strip() else []
-        self._place, self.value = len(self._earlier), ""
+    def take(self) -> str:
+        """What was typed; the next line begins at once, whoever types on."""
+        typed, self.value = self.value, ""
+        self._earlier += [typed] if typed.strip() else []
+        self._place = len(self._earlier)
+        return typed
+
+    async def action_submit(self) -> None:
+        await super().action_submit()
+        self.take()
 
     def action_earlier(self) -> None:
         self._walk(-1)
@@ -105,11 +116,17 @@ class Prompt(Horizontal):
     def show_time(self, said: str) -> None:
         self.query_one(TimeChip).show(said)
 
+    def forget(self, earlier: Sequence[str]) -> None:
+        """Only these questions were ever asked."""
+        self.query_one(Line).begin(earlier)
+        self.query_one(TimeChip).show("")
+
     @on(Input.Submitted)
     def _enter(self, event: Input.Submitted) -> None:
         event.stop()
-        line, said = self.query_one(Line), self.query_one(TimeChip).edited
-        if line.value.strip() or said is not None:
-            self.post_message(LineTyped(line.value, said))
-            line.remember()
+        line, chip = self.query_one(Line), self.query_one(TimeChip)
+        typed = event.value if event.input is line else line.take()
+        if typed.strip() or chip.edited is not None:
+            self.post_message(LineTyped(typed, chip.edited))
+            chip.show(chip.value.strip())
         line.focus()

@@ -23,7 +23,6 @@ class ScoreCurve(PlotextPlot):
         self.border_title = f"pointer score of {len(candidates)} keyframes"
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.call_after_refresh(self._plot_all)
 
     def on_resize(self) -> None:

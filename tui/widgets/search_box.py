@@ -4,6 +4,8 @@ has come to it.
 The newest line wins: an earlier search is stopped. This file does not know how moments are found, nor how they look.
 """
 
+import re
+
 from textual import work
 from textual.binding import Binding
 from textual.timer import Timer
@@ -13,10 +15,11 @@ from textual.worker import get_current_worker
 from store.errors import UserError
 from tui.messages import MomentsFound, SearchLeft, ThoughtFailed
 from tui.opened import Opened
-from tui.searching import SearchWithin, Sought, by_words, read_line
+from tui.searching import Sought, by_words, read_line
+from tui.thoughts import Search
 
 WAIT_S = 0.15  # for the next key
-LIMIT = 30
+LIMIT, LONGEST = 30, 1000
 
 
 class SearchBox(Input):
@@ -25,15 +28,15 @@ class SearchBox(Input):
     BINDINGS = [Binding("escape", "leave", "Leave the search")]
 
     def __init__(self, opened: Opened, *, id: str) -> None:
-        super().__init__(placeholder="/ searches what was seen, said and read", id=id, compact=True)
+        super().__init__(placeholder="/ searches what was seen, said and read", id=id, compact=True, max_length=LONGEST)
         self._opened = opened
         self.sought: Sought | None = None
-        self._search: SearchWithin | None = None
+        self._search: Search | None = None
         self._waiting: Timer | None = None
 
     def watch_value(self, value: str) -> None:
         self._stop()
-        if value.strip():
+        if re.search(r"\w", value):
             self._waiting = self.set_timer(WAIT_S, self.seek)
         elif self.sought:
             self.sought = None
@@ -71,7 +74,7 @@ class SearchBox(Input):
         self.sought = sought
         self.post_message(fact)
         if sought.words:
-            self._search = SearchWithin(self, sought.line, LIMIT, sought)
+            self._search = Search(self, sought.line, sought.words, sought.span, LIMIT)
             self._opened.mind.think(self._search)
 
     def _stop(self) -> None:

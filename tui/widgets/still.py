@@ -55,6 +55,9 @@ class Still(Widget):
         self._look()
 
     def render_line(self, y: int) -> Strip:
+        """Who is painted without its picture asks for it: not every size is told where the layout changes quickly."""
+        if not y and (self.keyframe, self.content_size) != self._shown:
+            self.app.call_later(self._look)
         row = self._rows[y] if y < len(self._rows) else Strip([])
         return row.adjust_cell_length(self.size.width, self.rich_style)
 

@@ -71,10 +71,6 @@ class StretchRows(Walked, ScrollView):
         self._reading = False
 
     @property
-    def count(self) -> int:
-        return len(self.rows)
-
-    @property
     def page(self) -> int:
         return max(1, self.scrollable_content_region.height - 1)
 

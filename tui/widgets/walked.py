@@ -3,6 +3,9 @@
 Walking on behind an end is told as a fact. This file does not know what a row is, nor how it is drawn.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 from textual.binding import Binding
 from textual.containers import ScrollableContainer
 
@@ -26,9 +29,19 @@ class Walked(ScrollableContainer):
 
     cursor = 0
 
+    rows: Sequence[Any] = ()
+
+    def show(self, rows: Sequence[Any], at: float | None = None) -> None:
+        """Other rows, with the cursor on the one of a time, or where it was."""
+        raise NotImplementedError
+
+    def let_go(self) -> None:
+        """Show nothing, and keep nothing."""
+        raise NotImplementedError
+
     @property
     def count(self) -> int:
-        raise NotImplementedError
+        return len(self.rows)
 
     @property
     def page(self) -> int:

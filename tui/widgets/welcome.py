@@ -11,8 +11,6 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Button, Static
 
-from store.records import local_time
-from tui.clock import zone_offset_s
 from tui.daemon import program
 from tui.messages import FilmRecorded
 from tui.opened import Opened
@@ -27,7 +25,7 @@ Whereabouts keeps what a head camera sees in a memory on this machine, and answe
 pictures that prove it. It also says when it did not see something. Nothing leaves the machine.
 
 Record a camera from another terminal, and this fills while you look:
-  • whereabouts cameras           lists what is attached, and how to use it
+  • whereabouts cameras           lists what is attached
   • whereabouts record usb:0      records it until Ctrl-C
 Or, without a camera, let a simulated one walk through an invented home for four minutes:
 """
@@ -47,6 +45,12 @@ class Welcome(Vertical):
     def __init__(self, opened: Opened) -> None:
         super().__init__()
         self._opened = opened
+        self._recorder: subprocess.Popen[str] | None = None
+
+    def on_unmount(self) -> None:
+        """What was recorded so far stays."""
+        if self._recorder and self._recorder.poll() is None:
+            self._recorder.terminate()
 
     def compose(self) -> ComposeResult:
         yield Static(EMPTY, markup=False)
@@ -54,6 +58,9 @@ class Welcome(Vertical):
 
     def on_mount(self) -> None:
         self.set_interval(LOOK_EVERY_S, self._look)
+        self._look()
+
+    def on_show(self) -> None:
         self._look()
 
     def on_button_pressed(self) -> None:
@@ -71,19 +78,25 @@ class Welcome(Vertical):
     @work(thread=True, group="record", exit_on_error=False)
     def _record(self) -> None:
         command = [*program(), "--memory", str(self._opened.directory), "record", SIMULATED]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        self.post_message(FilmRecorded((done.stderr if done.returncode else done.stdout).strip(), done.returncode != 0))
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True) as self._recorder:
+            said, complained = self._recorder.communicate()
+        failed = self._recorder.returncode != 0
+        self.post_message(FilmRecorded((complained if failed else said).strip(), failed))
 
     @work(thread=True, exclusive=True, group="look", exit_on_error=False)
     def _look(self) -> None:
-        store = self._opened.store
-        span, zone_s = store.span(), zone_offset_s(store)
-        if span is not None:
-            began, ended = (local_time(at, zone_s) for at in (span.started_at, span.ended_at))
-            until = f"{ended:%H:%M}" if began.date() == ended.date() else f"{ended:%A, %d %B %Y, %H:%M}"
-            reach = f"This memory reaches from {began:%A, %d %B %Y, %H:%M} to {until}."
-            self.app.call_from_thread(self._show, reach)
+        if not self.display:
+            return
+        ends = self._opened.store.first_and_last()
+        if ends is None:
+            self.app.call_from_thread(self._show, EMPTY, is_empty=True)
+            return
+        began, ended = (keyframe.local_time for keyframe in ends)
+        until = f"{ended:%H:%M}" if began.date() == ended.date() else f"{ended:%A, %d %B %Y, %H:%M}"
+        reach = f"This memory reaches from {began:%A, %d %B %Y, %H:%M} to {until}."
+        self.app.call_from_thread(self._show, f"{reach}\n\n{EXAMPLES}", is_empty=False)
 
-    def _show(self, reach: str) -> None:
-        self.query_one(Static).update(f"{reach}\n\n{EXAMPLES}")
-        self.query_one(Button).display = False
+    def _show(self, text: str, *, is_empty: bool) -> None:
+        self.query_one(Static).update(text)
+        self.query_one(Button).display = is_empty
