@@ -98,7 +98,9 @@ class Model:
 
     checkpoint: str = setting("nano", "its name, owner/name of one of the hub, or the path of its folder")
     precision: str = setting(
-        "auto", "of its language model: the best that fits into free memory, or one of these", choices=PRECISIONS
+        "auto",
+        'of its language model: "bf16", "int8", "nf4", or the best that fits into free memory',
+        choices=PRECISIONS,
     )
     adapter: str = setting("", "file of a pointer trained for it, as `whereabouts train pointer` writes them")
     answerer: str = setting("", "a model that words the answers instead, a folder or a hub id that was fetched")
