@@ -29,7 +29,7 @@ from transformers import (
 )
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 
-from assistant.prompt import Shown, trim_transcripts
+from assistant.prompt import INSTRUCTION, Shown, trim_transcripts
 from assistant.quantisation import SPOKEN_OF, free_bytes
 from assistant.registry import REPOSITORY, located
 from assistant.weights import size_of
@@ -40,10 +40,6 @@ if TYPE_CHECKING:
     from assistant.checkpoints import Checkpoint
 
 LONGEST_PX = 512  # of a picture: Qwen2.5-VL reads one in about as many tokens as LLaVA-OneVision does, 196
-INSTRUCTION = (
-    "These pictures are in the order in which I saw them, each behind its time. Answer in one short sentence, only "
-    "from what they show. If they do not show it, answer exactly: {}"
-)
 HINT = "Give an image-text-to-text model with a processor and a chat template, or leave [model] answerer out."
 
 

@@ -62,6 +62,13 @@ class Checkpoint:
         """The answer to a question about something that was not seen."""
         return self.model.config.not_seen_text
 
+    @property
+    def instruction(self) -> str:
+        """What one that nobody trained for this memory is told before each question; nothing for one that was."""
+        from assistant.prompt import INSTRUCTION
+
+        return "" if self.pointer_trained else INSTRUCTION.format(self.not_seen_text)
+
 
 def load(name_or_folder: str, precision: str = "auto", device: str = "") -> Checkpoint:
     """Load a checkpoint where and in what precision it fits (quantisation.py). Raises CheckpointError."""

@@ -18,6 +18,10 @@ from tokenizers.models import WordLevel
 from transformers import PreTrainedTokenizerFast
 
 UNKNOWN = "<unk>"
+INSTRUCTION = (
+    "These pictures are in the order in which I saw them, each behind its time. Answer in one short sentence, only "
+    "from what they show. If they do not show it, answer exactly: {}"
+)
 TURN_START, TURN_END, TEXT_END = "<|im_start|>", "<|im_end|>", "<|endoftext|>"
 
 
@@ -45,15 +49,21 @@ def glimpse_text(question: str) -> str:
     return _plain(question)
 
 
-def fallback_pieces(question: str, frames: Sequence[Shown], transcript_words: int) -> list[Piece]:
-    """The whole sequence up to the answer; all transcripts together keep at most `transcript_words` words."""
+def fallback_pieces(
+    question: str, frames: Sequence[Shown], transcript_words: int, instruction: str = ""
+) -> list[Piece]:
+    """The whole sequence up to the answer; all transcripts together keep at most `transcript_words` words.
+
+    `instruction` stands before the question, for a model that was not trained to answer this way.
+    """
     heard = trim_transcripts([_plain(frame.transcript) for frame in frames], transcript_words)
     pieces: list[Piece] = []
     text = f"{TURN_START}user\n"
     for index, frame in enumerate(frames):
         pieces += [f"{text}{frame.clock} ", FrameSlot(index)]
         text = f" {heard[index]}\n" if heard[index] else "\n"
-    return [*pieces, f"{text}{_plain(question)}{TURN_END}\n{TURN_START}assistant\n"]
+    asked = f"{instruction}\n{_plain(question)}" if instruction else _plain(question)
+    return [*pieces, f"{text}{asked}{TURN_END}\n{TURN_START}assistant\n"]
 
 
 def trim_transcripts(transcripts: Sequence[str], words: int) -> list[str]:

@@ -137,7 +137,7 @@ def answer_from(
     else:
         said, raw = yield from _decode(checkpoint, question, seen, recent or Recent())
         confidence = float(calibrated(raw, *config.calibration))
-    told = bool(said) and said.casefold().rstrip(".") != not_seen.casefold().rstrip(".")
+    told = bool(said) and not said.casefold().startswith(not_seen.casefold().rstrip("."))
     yield Recollected(said or not_seen, told, confidence, foreign=False)
 
 
@@ -153,7 +153,7 @@ def _decode(
 ) -> Generator[str, None, tuple[str, float]]:
     """The checkpoint's own words as they come; returns them and the mean probability of their tokens."""
     model, tokenizer = checkpoint.model, checkpoint.tokenizer
-    pieces = prompt.fallback_pieces(question, seen.shown, model.config.transcript_words)
+    pieces = prompt.fallback_pieces(question, seen.shown, model.config.transcript_words, checkpoint.instruction)
     asked = model.read(model.embed(prompt.tokenise(pieces, tokenizer), seen.visual), recent.get(SHOWN))
     recent.keep(SHOWN, asked)
     ids: list[int] = []

@@ -1,19 +1,21 @@
 """Asking a memory: evidence before words, honest coverage, and no answer where there can be none."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 import torch
 
 from assistant.answer import BY_SIMILARITY, Answer, EvidenceFound, ask
+from assistant.answerer import Answerer
 from assistant.checkpoints import Checkpoint
 from assistant.domain import Domain, grain_of
 from assistant.indexer import catch_up
-from assistant.prompt import Shown
+from assistant.prompt import INSTRUCTION, Shown, TokenisedPiece, token_ids
 from assistant.recent import Recent
 from assistant.recollection import see
 from store.episodic import EpisodicStore
@@ -236,6 +238,55 @@ def test_without_a_trained_pointer_the_frames_most_like_the_question_are_chosen_
     best, chosen = found.candidates[int(alike.argmax())], answer.moments[0]
     assert chosen.started_at <= best.captured_at <= chosen.ended_at
     assert answer.note == BY_SIMILARITY and not answered(memory, tiny_checkpoint, QUESTION).note
+
+
+@pytest.mark.parametrize("is_trained", [True, False])
+def test_only_one_that_nobody_trained_is_told_what_to_say_of_what_it_does_not_see(
+    memory: EpisodicStore, tiny_checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch, is_trained: bool
+) -> None:
+    checkpoint, read = replace(tiny_checkpoint, pointer_trained=is_trained), list[list[int]]()
+    embed = checkpoint.model.embed
+
+    def noted(pieces: Sequence[TokenisedPiece], visual: torch.Tensor) -> torch.Tensor:
+        read.extend(piece for piece in pieces if isinstance(piece, list))
+        return embed(pieces, visual)
+
+    monkeypatch.setattr(checkpoint.model, "embed", noted)
+    spoken(memory, checkpoint, QUESTION, Recent())
+    told = INSTRUCTION.format(checkpoint.not_seen_text) + "\n" + QUESTION
+    asked = token_ids(QUESTION if is_trained else told, checkpoint.tokenizer)
+    assert len(read[-1]) - len(asked) < 8 and " ".join(map(str, asked)) in " ".join(map(str, read[-1]))
+
+
+class Saying:
+    """Words every answer so."""
+
+    name = "somebody"
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def answer(
+        self, question: str, images: object, shown: object, **_: object
+    ) -> Generator[str, None, tuple[str, float]]:
+        yield self._text
+        return self._text, 0.9
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("On the table.", True),
+        ("I did not see that.", False),
+        ("i did not see that in these pictures", False),
+        ("", False),
+    ],
+)
+def test_an_answer_that_says_it_was_not_seen_in_more_words_says_so_too(
+    memory: EpisodicStore, tiny_checkpoint: Checkpoint, text: str, seen: bool
+) -> None:
+    answer = answered(memory, replace(tiny_checkpoint, answerer=cast(Answerer, Saying(text))), QUESTION)
+    assert answer.seen is seen and answer.text
 
 
 def test_catching_up_embeds_each_keyframe_once_and_as_the_model_does(

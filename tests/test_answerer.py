@@ -21,10 +21,10 @@ from transformers import (
 
 from assistant import answerer
 from assistant.answer import Answer, ask
-from assistant.answerer import INSTRUCTION, LONGEST_PX, Answerer, _picture, with_answerer
+from assistant.answerer import LONGEST_PX, Answerer, _picture, with_answerer
 from assistant.checkpoints import Checkpoint
 from assistant.indexer import catch_up
-from assistant.prompt import Shown
+from assistant.prompt import INSTRUCTION, Shown
 from store.episodic import EpisodicStore
 from store.errors import CheckpointError
 

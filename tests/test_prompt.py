@@ -38,6 +38,8 @@ def test_frames_times_and_transcripts_are_interleaved_before_the_question() -> N
 
 def test_without_frames_only_the_question_is_left() -> None:
     assert fallback_pieces("Why?", [], 10) == ["<|im_start|>user\nWhy?<|im_end|>\n<|im_start|>assistant\n"]
+    told = fallback_pieces("Why?", [], 10, "Look closely.")
+    assert told == ["<|im_start|>user\nLook closely.\nWhy?<|im_end|>\n<|im_start|>assistant\n"]
 
 
 def test_transcripts_are_trimmed_and_the_question_never_is() -> None:

@@ -74,7 +74,8 @@ def _rows(
             prefix += piece
     segments, answers = [], []
     for question, options in asked:
-        (*_, last) = prompt.tokenise(prompt.fallback_pieces(question, shown, config.transcript_words), tokenizer)
+        pieces = prompt.fallback_pieces(question, shown, config.transcript_words, checkpoint.instruction)
+        (*_, last) = prompt.tokenise(pieces, tokenizer)
         assert not isinstance(last, prompt.FrameSlot)
         for option in options:
             answers.append(prompt.token_ids(option + prompt.TURN_END, tokenizer))
