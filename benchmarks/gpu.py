@@ -2,8 +2,8 @@
 
     python benchmarks/gpu.py [--size 7b] [--out docs/gpu.md]
 
-Weights are random in the sizes of LLaVA-OneVision 7B (random_models.py): speed does not depend on values. In bf16, and
-with the language model in int8 and NF4 by bitsandbytes (tower, projector, pointer and head stay bf16), measured are
+Weights are random in the sizes of LLaVA-OneVision 7B and its recall encoder, written into a folder (random_models.py)
+and loaded as any checkpoint is: speed does not depend on values. In bf16, int8 and nf4 (quantisation.py), measured are
 
     peak memory   allocated by torch at most, from the weights on to the end of an answer
     encode        frames a second through tower, projector and pooling
@@ -24,17 +24,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 
 import torch
-from random_models import byte_tokenizer, random_model
-from torch import Tensor, nn
+from random_models import byte_tokenizer, write_random
+from torch import Tensor
 
 from assistant import prompt
-from assistant.model import FRAMES_A_PASS, MMEgo
+from assistant.checkpoints import load
+from assistant.model import FRAMES_A_PASS
 from assistant.pointer import exploration_grid
 
 CANDIDATES, SHOWN, TOKENS = 300, 32, 64
-PRECISIONS = ("bf16", "int8", "NF4")
+PRECISIONS = ("bf16", "int8", "nf4")
 QUESTION = "where did i put my wallet?"
 ROUNDS = 5
 MIB = 2**20
@@ -89,34 +91,12 @@ def roof_of(device: str) -> Roof:
     return Roof(2 * side**3 / product_s, 2 * source.nbytes / copy_s)
 
 
-def quantise(model: MMEgo, precision: str) -> None:
-    """Put bitsandbytes' layers in place of the language model's linear ones, on the device that they are on."""
-    import bitsandbytes
-
-    for name, layer in list(model.model.language_model.layers.named_modules()):
-        if not isinstance(layer, nn.Linear):
-            continue
-        shape, device = (layer.in_features, layer.out_features, layer.bias is not None), layer.weight.device
-        weight = layer.weight.data.cpu()
-        if precision == "NF4":
-            new = bitsandbytes.nn.Linear4bit(*shape, compute_dtype=torch.bfloat16, quant_type="nf4")
-            new.weight = bitsandbytes.nn.Params4bit(weight, requires_grad=False, quant_type="nf4")
-        else:
-            new = bitsandbytes.nn.Linear8bitLt(*shape, has_fp16_weights=False, threshold=6.0)
-            new.weight = bitsandbytes.nn.Int8Params(weight, requires_grad=False, has_fp16_weights=False)
-        new.bias = layer.bias
-        model.model.language_model.layers.set_submodule(name, new.to(device))
-
-
 class Examined:
     """A model on a device, and what it is given to read."""
 
-    def __init__(self, size: str, precision: str, device: str) -> None:
-        self.device, self.precision = device, precision
-        self.model = random_model(size, torch.bfloat16, device)
-        self.layers = sum(weight.numel() for weight in self.model.model.language_model.layers.parameters())
-        if precision != "bf16":
-            quantise(self.model, precision)
+    def __init__(self, folder: Path, precision: str, device: str) -> None:
+        self._checkpoint = load(str(folder), precision, device)
+        self.device, self.model, self.layers = device, self._checkpoint.model, self._checkpoint.description.size.linear
         config = self.model.config
         px, width = config.picture_px, self.model.memory_pointer.shape[-1]
         self.pictures = torch.randn(SHOWN, 3, px, px)
@@ -187,7 +167,7 @@ def peak_bytes(device: str) -> int:
     return torch.cuda.max_memory_allocated() if device == "cuda" else 0
 
 
-def report(size: str, device: str) -> str:
+def report(size: str, folder: Path, device: str) -> str:
     """The whole page."""
     roof = roof_of(device)
     name = torch.cuda.get_device_name() if device == "cuda" else f"{platform.machine()} CPU"
@@ -199,10 +179,10 @@ def report(size: str, device: str) -> str:
         "the floor of each step is what these two leave it.",
     ]
     for precision in PRECISIONS:
-        examined = Examined(size, precision, device)
         if device == "cuda":
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
+        examined = Examined(folder, precision, device)
         works = examined.measure()
         memory = f", at most {peak_bytes(device) / MIB:,.0f} MiB" if device == "cuda" else ""
         lines += [
@@ -233,8 +213,9 @@ def main() -> None:
             f"There is no GPU here, so nothing was measured of the {arguments.size} and {arguments.out} is as it was."
         )
         return
-    with torch.inference_mode():
-        page = report(arguments.size, device)
+    with TemporaryDirectory() as work, torch.inference_mode():
+        write_random(Path(work) / arguments.size, arguments.size)
+        page = report(arguments.size, Path(work) / arguments.size, device)
     arguments.out.write_text(page)
     print(page)
 

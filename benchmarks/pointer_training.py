@@ -1,8 +1,8 @@
-"""What does training a pointer cost: seconds a lesson and memory, with the base in NF4, int8 and bf16?
+"""What does training a pointer cost: seconds a lesson and memory, with the base in bf16, int8 and nf4?
 
     python benchmarks/pointer_training.py [--size 7b] [--lessons 6]
 
-The base has random weights in the size of LLaVA-OneVision 7B (random_models.py), as speed does not depend on values.
+The base has random weights in the size of LLaVA-OneVision 7B (random_models.py) and is loaded as any checkpoint is.
 The film is 300 pictures of noise, a lesson eight questions about all of it and 32 shown frames with eight answers: as
 large as they get. Everything that learns and every step is that of `whereabouts train pointer`. Without a GPU it says
 so and ends with 0; `--size tiny` runs anywhere, to see that it works.
@@ -17,12 +17,13 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from gpu import PRECISIONS, peak_bytes, quantise
-from random_models import byte_tokenizer, random_model
+from gpu import PRECISIONS, peak_bytes
+from random_models import write_random
 from rich.console import Console
 from rich.table import Table
 
 from assistant.adapter import learned
+from assistant.checkpoints import load
 from assistant.pointer import exploration_grid
 from assistant.training.adapters import add_adapters
 from assistant.training.data_engine import Question
@@ -53,18 +54,17 @@ def lesson(shown: int) -> Lesson:
     )
 
 
-def measure(size: str, precision: str, lessons: int, device: str) -> tuple[float, float, float, float]:
+def measure(base: Path, precision: str, lessons: int, device: str) -> tuple[float, float, float, float]:
     """Frames read a second, seconds a lesson (median), GiB at most, and MB that an adapter's file would have."""
-    recipe, model = PointerRecipe(), random_model(size, torch.bfloat16, device)
-    if precision != "bf16":
-        quantise(model, precision)
+    recipe, checkpoint = PointerRecipe(), load(str(base), precision, device)
+    model = checkpoint.model
     with TemporaryDirectory() as folder:
         began = time.perf_counter()
         frames = read_film(FILM, noise, model, precision, Path(folder), print)
         assert frames
         frames_per_s = FRAMES / (time.perf_counter() - began)
         add_adapters(model, recipe.rank, recipe.alpha)
-        trainer = PointerTrainer(model, byte_tokenizer(), {FILM.stem: frames}, recipe, lambda line, measured: None)
+        trainer = PointerTrainer(model, checkpoint.tokenizer, {FILM.stem: frames}, recipe, lambda line, measured: None)
         own = learned(model)
         optimiser = torch.optim.AdamW(own.values(), lr=recipe.lr)
         if device == "cuda":
@@ -93,9 +93,12 @@ def main() -> None:
         print(f"There is no GPU here, so nothing was measured of the {arguments.size}.")
         return
     table = Table("base in", "frames read/s", "s a lesson", "peak GiB", "adapter MB")
-    for precision in PRECISIONS:
-        found = measure(arguments.size, precision, arguments.lessons, device)
-        table.add_row(precision, *(f"{value:.2f}" for value in found))
+    with TemporaryDirectory() as work:
+        base = Path(work) / arguments.size
+        write_random(base, arguments.size)
+        for precision in PRECISIONS:
+            found = measure(base, precision, arguments.lessons, device)
+            table.add_row(precision, *(f"{value:.2f}" for value in found))
     where = torch.cuda.get_device_name() if device == "cuda" else "the CPU, where no memory is measured"
     Console().print(f"{arguments.size} on {where}", table)
 

@@ -1,10 +1,12 @@
-"""MMEgo with random weights in the sizes of real checkpoints: what takes how long does not depend on the values.
+"""Random weights in the sizes of real checkpoints: time and room do not depend on the values.
 
-`tiny` is for trying a benchmark out; `0.5b` and `7b` are LLaVA-OneVision's. Words are told apart by byte, so that a
-clock costs what it costs in Qwen2's tokenizer, about a token a character, and a question a few times more.
+`tiny` is for trying a benchmark out; `0.5b` and `7b` are LLaVA-OneVision's, with the SigLIP that is pulled beside.
+Words are told apart by byte, so that a clock costs what it costs in Qwen2's tokenizer, about a token a character, and
+a question a few times more.
 """
 
 import math
+from pathlib import Path
 
 import torch
 from tokenizers import AddedToken, Tokenizer, decoders, pre_tokenizers
@@ -13,6 +15,8 @@ from transformers import PreTrainedTokenizerFast
 from transformers.initialization import no_init_weights
 
 from assistant import prompt
+from assistant.checkpoints import save
+from assistant.encoder import RecallConfig, RecallEncoder, RecallModel
 from assistant.model import MMEgo, MMEgoConfig
 
 SO400M = {
@@ -31,6 +35,11 @@ SIZES = {  # width, its MLP's width, layers, heads, heads of keys and values, wo
     "7b": (3584, 18944, 28, 28, 4, 152_128),
     "0.5b": (896, 4864, 24, 14, 2, 152_000),
     "tiny": (64, 128, 2, 4, 2, 300),
+}
+RECALL = {  # of pictures and words alike: width, its MLP's width, layers, heads; picture, patch, words
+    "7b": (1152, 4304, 27, 16, 384, 14, 32_000),
+    "0.5b": (768, 3072, 12, 12, 256, 16, 256_000),
+    "tiny": (64, 128, 2, 4, 64, 16, 300),
 }
 
 
@@ -66,6 +75,21 @@ def random_model(size: str, dtype: torch.dtype, device: str) -> MMEgo:
     for weight in model.parameters():
         weight.data.normal_(0, 1 / math.sqrt(weight.shape[-1])) if weight.dim() > 1 else weight.data.fill_(1.0)
     return model.eval().requires_grad_(False)
+
+
+def write_random(folder: Path, size: str) -> None:
+    """A checkpoint that loads like any other, in half precision."""
+    width, inner, layers, heads, picture, patch, words = RECALL[size]
+    tower = {
+        "hidden_size": width,
+        "intermediate_size": inner,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+    }
+    vision = tower | {"model_type": "siglip_vision_model", "image_size": picture, "patch_size": patch}
+    text = tower | {"vocab_size": words, "projection_size": width, "bos_token_id": 0, "eos_token_id": 0}
+    tokenizer, recall = byte_tokenizer(), RecallModel(RecallConfig(vision_config=vision, text_config=text))
+    save(folder, random_model(size, torch.float16, "cpu"), tokenizer, RecallEncoder(recall, tokenizer))
 
 
 def byte_tokenizer() -> PreTrainedTokenizerFast:

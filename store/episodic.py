@@ -10,7 +10,7 @@ bytes) and leaves the how to the modules it opens. It does not know models, came
 
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -45,8 +45,8 @@ class EpisodicStore(EmbeddedLedger):
     def __init__(self, directory: Path, vault: Vault | None) -> None:
         self.directory, self.vault = directory, vault
         self._lock = RecordingLock(directory / RECORDING)
-        key, while_changing = vault.database_key if vault else None, partial(self._lock.held, LOCK_WAIT_S)
-        database = Database(directory / DATABASE, key, while_changing)
+        key = vault.database_key if vault else None
+        database = Database(directory / DATABASE, key, self._held_in_passing)
         self.keys = FileKeys(database, encrypted=vault is not None)
         super().__init__(database, directory / "embeddings", self.keys)
         self.packs = Packs(directory / "packs", self.keys)
@@ -69,7 +69,7 @@ class EpisodicStore(EmbeddedLedger):
         store = cls(directory, Vault.open(directory))
         # While another records, its open session and unfinished bytes are no damage; and a full disk must not keep
         # anyone from asking. The next recording mends what is left.
-        with suppress(MemoryBusy, DiskFull), store._lock.held():
+        with suppress(MemoryBusy, DiskFull), store._lock.held(in_passing=True):
             store._mend()
         with suppress(DiskFull):
             resume(store)
@@ -99,6 +99,10 @@ class EpisodicStore(EmbeddedLedger):
         """The process that records now, None where none does."""
         return self._lock.holder()
 
+    def _held_in_passing(self) -> AbstractContextManager[None]:
+        """For one change; nothing more to do where this store records."""
+        return nullcontext() if self._lock.is_mine else self._lock.held(LOCK_WAIT_S, in_passing=True)
+
     def add_keyframe(
         self,
         session_id: int,
@@ -114,7 +118,7 @@ class EpisodicStore(EmbeddedLedger):
         DiskFull: nothing was remembered, and the memory is as before. MemoryBusy: another process records.
         What was forgotten while it was on its way here is let go.
         """
-        with nullcontext() if self._lock.is_mine else self._lock.held(LOCK_WAIT_S), self.packs.turn():
+        with self._held_in_passing(), self.packs.turn():
             keyframe_id = self.free_keyframe_id(captured_at)
             is_gone = self.is_gone(session_id, captured_at, captured_at)
             place = NOWHERE if is_gone else self.packs.append(keyframe_id, jpeg)
@@ -146,7 +150,7 @@ class EpisodicStore(EmbeddedLedger):
 
     def add_sound(self, session_id: int, started_at: float, ended_at: float, zone_offset_s: int, ogg: bytes) -> Sound:
         """Remember some seconds of sound, as an Ogg-Opus file; promises and errors are those of `add_keyframe`."""
-        with nullcontext() if self._lock.is_mine else self._lock.held(LOCK_WAIT_S), self.sound_packs.turn():
+        with self._held_in_passing(), self.sound_packs.turn():
             sound_id, is_gone = self.free_sound_id(started_at), self.is_gone(session_id, started_at, ended_at)
             place = NOWHERE if is_gone else self.sound_packs.append(sound_id, ogg)
             sound = Sound(
@@ -203,7 +207,7 @@ class EpisodicStore(EmbeddedLedger):
             "key_kept_in": self.vault.place if self.vault else None,
             "backups": self.database.rows("SELECT * FROM backups ORDER BY made_at DESC"),
             "recorded_s": recorded_s,
-            "recording": self._lock.is_taken(),
+            "recording": self.recorder_pid() is not None,
             **{table: self.size(table) for table in COUNTED},
             "reduced": self.size("keyframes WHERE reduced = 1"),
             "unheard": self.size(f"sounds WHERE {UNHEARD}"),

@@ -17,6 +17,7 @@ from store.errors import DiskFull, MemoryBusy
 
 RETRY_EVERY_S = 0.02
 RECORDING = "recording.lock"
+NAME_BYTES = 10  # of the largest process number, and more
 # Whoever opens a memory holds the recording lock for the moment it mends; a starting recorder sits that out.
 LOCK_WAIT_S = 1.0
 UPKEEP_WAIT_S = 120.0  # for whoever forgets, backs up or mends
@@ -30,38 +31,42 @@ class RecordingLock:
         self.is_mine = False
 
     @contextmanager
-    def held(self, wait_s: float = 0.0) -> Iterator[None]:
-        """Hold the lock inside the block. MemoryBusy if it stays taken for `wait_s` seconds."""
+    def held(self, wait_s: float = 0.0, *, in_passing: bool = False) -> Iterator[None]:
+        """Hold the lock inside the block, or for a moment and unnamed, as whoever mends and does not record.
+
+        MemoryBusy if it stays taken for `wait_s` seconds.
+        """
         descriptor = self._open()
         try:
             self._take(descriptor, time.monotonic() + wait_s)
-            self.is_mine = True
+            self._say(descriptor, "" if in_passing else str(os.getpid()))
+            self.is_mine = not in_passing
             try:
                 yield
             finally:
                 self.is_mine = False
-        finally:
-            os.close(descriptor)
-
-    def is_taken(self) -> bool:
-        """Does anyone, this store included, hold the lock now? Those who look share it, and do not see each other."""
-        if self.is_mine:
-            return True
-        try:
-            descriptor = self._open()
-        except DiskFull:  # nor can anyone record here
-            return False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return False
-        except BlockingIOError:
-            return True
+                self._say(descriptor, "")
         finally:
             os.close(descriptor)
 
     def holder(self) -> int | None:
-        """The process that holds the lock now; None where none does. 0 where it has not said who it is."""
-        return int(self.path.read_text() or 0) if self.is_taken() else None
+        """The process that holds the lock now, and not in passing; None where none does.
+
+        Looking is shared, so two who look do not see each other.
+        """
+        if self.is_mine:
+            return os.getpid()
+        try:
+            descriptor = self._open()
+        except DiskFull:  # nor can anyone record here
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return None
+        except BlockingIOError:
+            return int(self._named() or 0) or None
+        finally:
+            os.close(descriptor)
 
     def _open(self) -> int:
         with writing(self.path):
@@ -70,19 +75,22 @@ class RecordingLock:
     def _take(self, descriptor: int, deadline_s: float) -> None:
         while True:
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
+                return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if time.monotonic() >= deadline_s:
                     raise self._busy() from None
                 time.sleep(RETRY_EVERY_S)
-        # The name is a courtesy to whoever finds the lock taken; a full disk must not keep anyone from holding it.
+
+    def _say(self, descriptor: int, name: str) -> None:
+        """Who holds it, in place: a full disk, which takes no new bytes, must keep nobody from it."""
         with suppress(OSError):
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+            os.pwrite(descriptor, name.ljust(NAME_BYTES).encode(), 0)
+
+    def _named(self) -> str:
+        return self.path.read_text().strip()
 
     def _busy(self) -> MemoryBusy:
-        pid = self.path.read_text()
+        pid = self._named()
         who = f"another process (pid {pid})." if pid else "another process."
         if self.path.name != RECORDING:
             return MemoryBusy(f"{self.path.parent} is being backed up or mended by {who}", "Try again when it is done.")

@@ -20,7 +20,7 @@ def run(script: str, *arguments: str) -> str:
 def test_every_precision_is_measured_against_its_floor(tmp_path: Path) -> None:
     run("gpu.py", "--size", "tiny", "--out", str(tmp_path / "gpu.md"))
     page = (tmp_path / "gpu.md").read_text()
-    for precision in ("bf16", "int8", "NF4"):
+    for precision in ("bf16", "int8", "nf4"):
         rows = page.partition(f"## {precision}\n")[2].partition("\n## ")[0].strip().splitlines()[2:]
         cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
         assert [name for name, *_ in cells] == [
@@ -32,6 +32,12 @@ def test_every_precision_is_measured_against_its_floor(tmp_path: Path) -> None:
             "an answer",
         ]
         assert all(float(spent) > 0 and float(times) > 0 for _, spent, _, times, _ in cells)
+
+
+@pytest.mark.slow
+def test_memory_is_weighed_against_what_every_precision_takes() -> None:
+    said = run("room.py", "--size", "tiny")
+    assert all(f" {precision} " in said for precision in ("fp32", "bf16", "int8", "nf4"))
 
 
 @pytest.mark.slow

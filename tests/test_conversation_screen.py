@@ -55,9 +55,9 @@ def loads_when(monkeypatch: pytest.MonkeyPatch) -> Iterator[Event]:
     """The checkpoint is loaded when this is set: a large one takes its time."""
     may_load, load = Event(), checkpoints.load
 
-    def wait_and_load(name: str) -> Checkpoint:
+    def wait_and_load(*chosen: str) -> Checkpoint:
         may_load.wait(60)
-        return load(name)
+        return load(*chosen)
 
     monkeypatch.setattr(checkpoints, "load", wait_and_load)
     yield may_load

@@ -1,5 +1,6 @@
 """Who may do what at the same time: one recorder, and any number who read beside it."""
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -48,6 +49,31 @@ def test_many_who_look_at_once_see_no_recorder_in_each_other(store: EpisodicStor
     for thread in looking:
         thread.join()
     assert set(seen) == {None}
+
+
+def test_who_opens_a_memory_or_adds_one_picture_is_not_taken_for_a_recorder(store: EpisodicStore):
+    session, seen, done = store.begin_session("camera", START, 0, 2), set[int | None](), threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            seen.add(store.recorder_pid())
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    for second in range(20):
+        with EpisodicStore.open(store.directory) as other:
+            add(other, session.id, second)
+    done.set()
+    thread.join()
+    assert seen == {None}
+
+
+def test_a_recorder_is_named_to_those_who_look_also_when_one_was_killed_before(store: EpisodicStore):
+    (store.directory / "recording.lock").write_text("4194304   ")
+    assert store.recorder_pid() is None
+    with store.hold_for_recording(), EpisodicStore.open(store.directory) as other:
+        assert other.recorder_pid() == store.recorder_pid() == os.getpid()
+    assert store.recorder_pid() is None
 
 
 def test_a_recorder_waits_out_the_moment_in_which_a_reader_mends(store: EpisodicStore):

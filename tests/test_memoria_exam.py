@@ -74,7 +74,7 @@ def test_what_several_choices_and_ways_look_at_is_read_once(home: Examined, tiny
         examine_memoria(home, CHOICES * 3, {"uniform": tiny_checkpoint})
     finally:
         hook.remove()
-    glimpses = len(CHOICES * 3)
+    glimpses = 1 + len(CHOICES * 3)  # the frames, once, and every question
     looks = {grid(home, k) for k in (8, 4, 2, 1)} | {()}
     own: set[tuple[int, ...]] = {()}
     for question in QUESTIONS:

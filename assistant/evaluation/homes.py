@@ -26,6 +26,7 @@ from assistant.evaluation.baselines import BASELINES
 from assistant.evaluation.reading import same_answer, weigh
 from assistant.indexer import KEYFRAMES_A_PASS, decode, embed, reduce_passed_over
 from assistant.pointer import exploration_grid
+from assistant.prefix import Prefix
 from assistant.recollection import Recollected, Seen, Selected, recollect
 from assistant.training.data_engine import Narration, Question, key_frames
 from store.episodic import EpisodicStore
@@ -55,6 +56,7 @@ class Examined:
         self.recall = store.recall_of(checkpoint.key, list(self._places))
         self._visual = {(checkpoint.key, self._places[each]): tokens for each, tokens in embedded.items()}
         self._grain: dict[int, np.ndarray] = {}
+        self._frames: Prefix | None = None  # as the glimpse read them last
 
     def __len__(self) -> int:
         return len(self.times_s)
@@ -94,7 +96,8 @@ class Examined:
         """The candidates, and the pointer's score of each."""
         at = self.candidates(question)
         ids = prompt.token_ids(prompt.glimpse_text(question), self.checkpoint.tokenizer)
-        return at, self.checkpoint.model.glimpse(self.compressed[at], ids).cpu()
+        self._frames = self.checkpoint.model.read(self.compressed[at], self._frames)
+        return at, self.checkpoint.model.glimpse(self._frames, ids).cpu()
 
     def similarity(self, question: str) -> np.ndarray:
         """The cosine (N,) of the question to every frame in the recall encoder's space."""
