@@ -82,10 +82,12 @@ def test_the_list_says_what_is_here_what_is_not_and_what_would_fit(
     assert list(found) == ["nano", "0.5b", "7b", "me/mine"]
     assert found["nano"]["used"] and found["nano"]["folder"] == str(registry.NANO) and not found["nano"]["problem"]
     assert found["me/mine"]["folder"] == str(registry.place_of("me/mine")) and not found["me/mine"]["used"]
-    assert "not on this machine" in str(found["7b"]["problem"]) and found["7b"]["runs"] is None
-    assert str(found["0.5b"]["runs"]).startswith("int8 on the CPU, 2.7 GB")
+    assert "not on this machine" in str(found["7b"]["problem"]) and found["7b"]["placement"] is None
+    placement = found["0.5b"]["placement"]
+    assert isinstance(placement, dict) and (placement["precision"], placement["device"]) == ("int8", "cpu")
     printed = command("list").stdout
-    assert "too large" in printed and "*  nano" in printed
+    assert "too large" in printed and "*  nano" in printed and "int8, 2.7 GB" in printed
+    assert "3.0 GB of the CPU's memory are free." in printed
 
 
 def test_the_list_says_what_has_come_of_an_interrupted_pull_and_which_file_is_cut(

@@ -1,6 +1,6 @@
 """The command group `models`: which checkpoints there are, and how they come, are checked, chosen and go.
 
-`pull` is the only command of this program that uses the network, and only while it runs. This file does not know how
+`pull` is the only command of this program that fetches anything, and only while it runs. This file does not know how
 anything is downloaded, compared or loaded.
 """
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
+from assistant.quantisation import SPOKEN_OF, Placement, place
 from assistant.registry import (
     NAMES,
     PUBLISHED,
@@ -34,14 +35,14 @@ ASKED_ABOVE_BYTES = 15_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A checkpoint in the list; `problem` says why it cannot be loaded, `runs` in what precision it fits, if any."""
+    """A checkpoint in the list; `problem` says why it cannot be loaded, `placement` where it would fit, if anywhere."""
 
     name: str
     used: bool
     folder: str | None
     weights_bytes: int
     problem: str | None
-    runs: str | None
+    placement: Placement | None
 
 
 @click.group()
@@ -64,8 +65,10 @@ def list_models(as_json: bool) -> None:
     for row in rows:
         weights = say_bytes(row.weights_bytes) if row.weights_bytes else ""
         where = row.problem or row.folder or ""
-        table.add_row("*" if row.used else "", row.name, weights, row.runs or "too large", where)
+        table.add_row("*" if row.used else "", row.name, weights, _would_run(row), where)
     screen().print(table)
+    for device, free in {row.placement.device: row.placement.free_bytes for row in rows if row.placement}.items():
+        click.echo(f"{say_bytes(free)} of {SPOKEN_OF[device]}'s memory are free.")
 
 
 @models.command()
@@ -120,8 +123,6 @@ def verify(name: str | None) -> None:
 @click.argument("name")
 def use(name: str) -> None:
     """Answer with this checkpoint from now on: writes it into config.toml, whose other lines stay."""
-    from assistant.quantisation import place
-
     name = short_name(name)
     found, settings = describe(name), load_config().model
     placement = place(found.name, found.size, settings.precision)
@@ -160,8 +161,6 @@ def _folders(name: str) -> set[Path]:
 
 def _row(name: str, used: str) -> Row:
     """How a checkpoint is; of a published one that is not here its size is known all the same."""
-    from assistant.quantisation import place
-
     folder, weights_bytes, problem = None, 0, None
     size = PUBLISHED[name].size if name in PUBLISHED else None
     try:
@@ -171,10 +170,16 @@ def _row(name: str, used: str) -> Row:
         came = bytes_under(unfinished_place_of(name))
         problem = f"{say_bytes(came)} have come; go on with: whereabouts models pull {name}" if came else error.message
     try:
-        runs = str(place(name, size)) if size else ""
+        placement = place(name, size) if size else None
     except CheckpointError:
-        runs = None
-    return Row(name, name == used, folder, weights_bytes, problem, runs)
+        placement = None
+    return Row(name, name == used, folder, weights_bytes, problem, placement)
+
+
+def _would_run(row: Row) -> str:
+    if row.placement:
+        return f"{row.placement.precision}, {say_bytes(row.placement.needed_bytes)}"
+    return "too large" if row.name in PUBLISHED else ""
 
 
 def _absolute(name: str) -> str:
