@@ -1,7 +1,7 @@
 """In how many bits a checkpoint is held, and where: chosen from the memory that is free, unless a person says.
 
-    fp32   the CPU's first choice, and that of every small checkpoint
-    bf16   the GPU's first choice; half as large
+    fp32   of every small checkpoint, and the first choice of a CPU that does not compute in bf16
+    bf16   the first choice of GPUs and of CPUs that do: half as large, and there three times as fast (LOG.md)
     int8   the linear layers of the language model in 8 bit (bitsandbytes LLM.int8)
     nf4    the same in 4 bit, their scales quantised once more (QLoRA's NF4)
 
@@ -10,6 +10,7 @@ every precision. nano stays as it is. This file does not know files; it loads to
 """
 
 import logging
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 WHOLE = {"fp32": 4.0, "bf16": 2.0}
 LINEAR_BYTES = {**WHOLE, "int8": 1.0, "nf4": 0.5 + 1 / 64 + 4 / (64 * 256)}  # 4 bit, a scale per 64, one per 256 scales
-CHOICES = {"cpu": ("fp32", "bf16", "int8", "nf4"), "cuda": ("bf16", "int8", "nf4")}
+HALF = ("bf16", "int8", "nf4")  # the best first
+BF16_FLAGS = re.compile(r"\b(avx512_bf16|amx_bf16|bf16)\b")
 CONTEXT_TOKENS = 8192  # 32 frames of 196 tokens, what was said, 300 candidates
 SMALL_NUMBERS = 50_000_000  # below it a checkpoint stays on the CPU: it has answered before a GPU is awake
 KEPT_WHOLE = ["model.vision_tower", "model.multi_modal_projector", "lm_head"]  # full names: short ones are ignored
@@ -63,13 +65,23 @@ def place(name: str, size: Size, precision: str = "auto", device: str = "") -> P
         return Placement(device or "cpu", "fp32", needed_bytes(size, "fp32"), free_bytes("cpu"))
     device = device or best_device()
     free = free_bytes(device)
-    for choice in CHOICES[device] if precision == "auto" else (precision,):
+    for choice in choices(device) if precision == "auto" else (precision,):
         if (needed := needed_bytes(size, choice)) <= free:
             return Placement(device, choice, needed, free)
     raise CheckpointError(
         f"{name} needs {say_bytes(needed)} in {choice}; {say_bytes(free)} of {SPOKEN_OF[device]}'s memory are free.",
         _what_fits(name, size, precision, device, free),
     )
+
+
+def choices(device: str) -> tuple[str, ...]:
+    """What it may be held in there, the best first."""
+    return HALF if device != "cpu" or computes_bf16() else ("fp32", *HALF)
+
+
+def computes_bf16() -> bool:
+    """Whether this CPU does; others only convert."""
+    return BF16_FLAGS.search(Path("/proc/cpuinfo").read_text()) is not None
 
 
 def best_device() -> str:
@@ -91,7 +103,7 @@ def free_bytes(device: str) -> int:
 def _what_fits(name: str, size: Size, precision: str, device: str, free: int) -> str:
     from assistant.registry import PUBLISHED
 
-    for choice in CHOICES[device] if precision != "auto" else ():
+    for choice in choices(device) if precision != "auto" else ():
         if (needed := needed_bytes(size, choice)) <= free:
             return f'It fits in {choice}, {say_bytes(needed)}: write precision = "{choice}" under [model], or "auto".'
     smaller = [(each, known.size) for each, known in PUBLISHED.items() if each != name]

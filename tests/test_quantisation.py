@@ -28,6 +28,7 @@ FEW_BITS = {"int8": "Linear8bitLt", "nf4": "Linear4bit"}
 def free(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """So many gigabytes are free, and there is no GPU."""
     monkeypatch.setattr(quantisation, "best_device", lambda: "cpu")
+    monkeypatch.setattr(quantisation, "computes_bf16", lambda: False)
     return lambda count: monkeypatch.setattr(quantisation, "free_bytes", lambda device: round(count * GB))
 
 
@@ -138,6 +139,13 @@ def test_the_best_precision_that_fits_is_chosen(free: Callable[[float], None]) -
     assert place("7b", SEVEN, device="cuda").precision == "nf4"
     free(50)
     assert place("7b", SEVEN, device="cuda").precision == "bf16" and place("7b", SEVEN, "int8").precision == "int8"
+
+
+def test_a_cpu_that_computes_in_bf16_does(free: Callable[[float], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    free(50)
+    assert place("7b", SEVEN).precision == "fp32"
+    monkeypatch.setattr(quantisation, "computes_bf16", lambda: True)
+    assert place("7b", SEVEN).precision == "bf16" and place("nano", SEVEN).precision == "fp32"
 
 
 def test_where_nothing_fits_it_is_said_what_would(free: Callable[[float], None]) -> None:
