@@ -76,13 +76,14 @@ def ask(
     """Yields the evidence, then the answer's text in pieces, then the whole Answer, which is also kept as a turn.
 
     Whoever asks again hands in the same `recent` each time, and follow-ups do not read the same frames again.
-    Raises UserError for an empty question and NothingRecorded where the span holds no indexed keyframe.
+    Raises UserError for an empty question and where something was forgotten before the answer was finished, and
+    NothingRecorded where the span holds no indexed keyframe.
     """
     question = " ".join(question.split()).rstrip(" ?!.") + "?"  # one way of asking, whatever was typed
     if question == "?":
         raise UserError("The question is empty.", 'Ask, for example: whereabouts ask "where did I put my wallet?"')
-    clock, recent = _Clock(), recent or Recent()
-    recent.renew((checkpoint.model, *_gone(store)), store.present)
+    clock, recent, gone = _Clock(), recent or Recent(), _gone(store)
+    recent.renew((checkpoint.model, *gone), store.present)
     candidates = _recall(store, checkpoint, question, span)
     clock.mark("recall")
     coverage = store.coverage(checkpoint.key, span)
@@ -94,14 +95,20 @@ def ask(
     if unknown:
         answer = replace(answer, note=unknown)
     elif can_answer:
-        answer = yield from _recollect(store, checkpoint, candidates, answer, clock, recent)
+        try:
+            answer = yield from _recollect(store, checkpoint, candidates, answer, clock, recent)
+        except UserError:
+            _require(store, candidates, gone)  # a picture cannot be read because it was forgotten
+            raise
     if answer.note or not can_answer:
         answer = yield from _quote(store, kind, span, answer)
         clock.mark("quotation")
     elif not checkpoint.pointer_trained:
         answer = replace(answer, note=BY_SIMILARITY)
     kept = [moment.keyframe.id for moment in answer.moments]
-    store.add_turn(time.time(), question, answer.text, answer.seen, answer.confidence, checkpoint.key, kept)
+    with store.database.transaction():
+        _require(store, candidates, gone)
+        store.add_turn(time.time(), question, answer.text, answer.seen, answer.confidence, checkpoint.key, kept)
     yield answer
 
 
@@ -185,6 +192,12 @@ def _quote(
         note=f"{answer.note} {found.note}".strip(),
         quoted=found.quoted,
     )
+
+
+def _require(store: EpisodicStore, candidates: Sequence[Keyframe], gone_before: Sequence[Gap]) -> None:
+    """UserError if anything was forgotten since: what was made of it must leave nothing behind."""
+    if _gone(store) != gone_before or len(store.present([each.id for each in candidates])) < len(candidates):
+        raise UserError("Some of what was looked at was forgotten meanwhile, so there is no answer.", "Ask again.")
 
 
 def _gone(store: EpisodicStore) -> list[Gap]:

@@ -10,6 +10,7 @@ This file does not know pointers, stores or how frames were chosen.
 """
 
 import math
+import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -30,8 +31,8 @@ from transformers import (
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 
 from assistant.prompt import INSTRUCTION, Shown, trim_transcripts
-from assistant.quantisation import SPOKEN_OF, free_bytes
-from assistant.registry import REPOSITORY, located
+from assistant.quantisation import SPOKEN_OF, computes_bf16, free_bytes
+from assistant.registry import located
 from assistant.weights import size_of
 from store.errors import CheckpointError
 from store.units import say_bytes
@@ -56,11 +57,15 @@ class Answerer:
         """A folder, or a hub id that was fetched before: nothing is downloaded. CheckpointError: it cannot be."""
         folder = _find(name)
         with _blaming(name):
-            processor = _processor_class(folder).from_pretrained(folder, local_files_only=True)
+            processor = _processor_class(folder).from_pretrained(folder, local_files_only=True, trust_remote_code=False)
             if not processor.chat_template:
                 raise ValueError("it has no chat template")
             model: Any = AutoModelForImageTextToText.from_pretrained(
-                folder, dtype=_dtype(name, folder, device), local_files_only=True, use_safetensors=True
+                folder,
+                dtype=_dtype(name, folder, device),
+                local_files_only=True,
+                use_safetensors=True,
+                trust_remote_code=False,
             )
         return cls(name, model.to(device).eval().requires_grad_(False), processor)
 
@@ -161,11 +166,8 @@ def with_answerer(checkpoint: "Checkpoint", name: str) -> "Checkpoint":
 
 
 def _find(name: str) -> Path:
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return folder
-    found = located(name) if REPOSITORY.fullmatch(name) else None
-    if found is None:
+    found = located(name) or Path(os.path.expanduser(name))
+    if not os.path.isdir(found):
         raise CheckpointError(f"The answerer {name!r} is not on this machine.", f"Run: whereabouts models pull {name}")
     return found
 
@@ -179,12 +181,13 @@ def _dtype(name: str, folder: Path, device: str) -> torch.dtype:
             f"{name} needs {say_bytes(needed)}; {say_bytes(free)} of {SPOKEN_OF[device]}'s memory are free.",
             "Name a smaller one, or leave [model] answerer out.",
         )
-    return torch.float32 if device == "cpu" and 2 * needed <= free else torch.bfloat16
+    is_whole = device == "cpu" and not computes_bf16() and 2 * needed <= free
+    return torch.float32 if is_whole else torch.bfloat16
 
 
 def _processor_class(folder: Path) -> type[ProcessorMixin]:
     """The class of the model's processor, without videos: preparing those needs torchvision."""
-    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     whole = PROCESSOR_MAPPING[type(config)]
 
     class OfPictures(whole):  # type: ignore[misc, valid-type]

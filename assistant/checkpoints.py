@@ -150,7 +150,10 @@ def _check_vocabulary(tokenizer: "PreTrainedTokenizerFast", model: Any) -> None:
 def _resampling(folder: Path) -> int | None:
     """How the model's own processor makes pictures smaller, as Pillow counts; None where it has none."""
     processor = folder / "preprocessor_config.json"
-    return json.loads(processor.read_text(encoding="utf-8")).get("resample") if processor.exists() else None
+    from PIL.Image import Resampling
+
+    named = json.loads(processor.read_text(encoding="utf-8")).get("resample") if processor.exists() else None
+    return None if named is None else int(Resampling(named))
 
 
 @contextmanager

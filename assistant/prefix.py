@@ -2,7 +2,9 @@
 
 Attention is causal, so nothing that stands behind changes what stands before: compressed frames read for one question
 are read for every question, and the frames of one answer for the next that is shown the same frames first. What is
-alike is told from the embeddings themselves, row by row, so nothing stale can be taken for what is asked now.
+alike is told from the embeddings themselves, row by row, so nothing stale can be taken for what is asked now. What
+comes out is the same but for rounding; in int8 for more than that, as bitsandbytes there chooses the columns that it
+keeps whole by all rows that it reads at once.
 
 This file does not know what the rows are. L sequence length, C width.
 """

@@ -6,11 +6,13 @@
     shown       the frames and words as the answer read them
 
 It lives in memory only, in the hands of whoever asks, and what was longest unused goes first. Whatever is forgotten
-takes all of it along: `renew` sees to it before anything else is asked, `clear` at once. This file knows no tensors.
+takes all of it along: `renew` sees to it before anything else is asked, `clear` at once, and from then on nothing is
+kept of the question that is under way. This file knows no tensors.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from threading import Lock
 from typing import Any, Protocol, TypeVar
 
 from store.records import Keyframe
@@ -32,24 +34,26 @@ class Recent:
     """Of one memory and one checkpoint, at most `limit_bytes`. Only one thread asks; any may `clear`."""
 
     def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
-        self._limit_bytes, self._of = limit_bytes, object()
-        self.clear()
+        self._limit_bytes, self._of, self._turn = limit_bytes, object(), Lock()
+        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+        self._shown: set[int] = set()
+        self._keeps = True
 
     @property
     def nbytes(self) -> int:
         return sum(value.nbytes for value in self._kept.values())
 
     def clear(self) -> None:
-        """Of what was destroyed nothing is kept either."""
-        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
-        self._shown: set[int] = set()
+        """Of what was destroyed nothing is kept either, nor of a question that has seen it, until the next `renew`."""
+        with self._turn:
+            self._kept, self._shown, self._keeps = OrderedDict(), set(), False
 
     def renew(self, of: Hashable, present: Callable[[Sequence[int]], set[int]]) -> None:
         """Go on with what is kept, but only if it is still `of` the same, and every keyframe that it shows is there."""
         shown = sorted(self._shown)
         if of != self._of or len(present(shown)) < len(shown):
             self.clear()
-        self._of = of
+        self._of, self._keeps = of, True
 
     def each(
         self, kind: str, keyframes: Sequence[Keyframe], make: Callable[[list[Keyframe]], Iterable[Kind]]
@@ -61,8 +65,7 @@ class Recent:
             fresh = dict(zip(unknown, make(unknown), strict=True))
             self.show(unknown)
             for keyframe, value in fresh.items():
-                self._put((kind, keyframe), value)
-            self._shrink()
+                self.keep((kind, keyframe), value)
             found |= fresh
         return [found[keyframe] for keyframe in keyframes]
 
@@ -75,20 +78,16 @@ class Recent:
 
     def keep(self, name: Hashable, value: Held) -> None:
         """In place of what was kept under this name."""
-        self._put(name, value)
-        self._shrink()
+        with self._turn:
+            if not self._keeps:
+                return
+            self._kept[name] = value
+            self._kept.move_to_end(name)
+            spare = self._limit_bytes - self.nbytes
+            while spare < 0:
+                spare += self._kept.popitem(last=False)[1].nbytes
 
     def show(self, keyframes: Iterable[Keyframe]) -> None:
         """What is kept from now on may be made of these."""
-        self._shown.update(keyframe.id for keyframe in keyframes)
-
-    def _put(self, name: Hashable, value: Held) -> None:
-        kept = self._kept
-        kept[name] = value
-        kept.move_to_end(name)
-
-    def _shrink(self) -> None:
-        kept = self._kept
-        spare = self._limit_bytes - sum(value.nbytes for value in kept.values())
-        while spare < 0:
-            spare += kept.popitem(last=False)[1].nbytes
+        with self._turn:
+            self._shown.update(keyframe.id for keyframe in keyframes)

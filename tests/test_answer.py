@@ -206,6 +206,21 @@ def test_what_is_forgotten_takes_along_all_that_was_kept_of_it(
     assert recent.nbytes == 0
 
 
+@pytest.mark.parametrize("heard_of", ["EvidenceFound", "str"])
+def test_what_is_forgotten_while_it_is_answered_from_leaves_no_answer(
+    memory: EpisodicStore, tiny_checkpoint: Checkpoint, heard_of: str
+) -> None:
+    whole = memory.span()
+    assert whole is not None
+    with pytest.raises(UserError, match="forgotten meanwhile"):
+        for step in ask(memory, tiny_checkpoint, QUESTION):
+            if type(step).__name__ == heard_of:
+                with EpisodicStore.open(memory.directory) as other:
+                    forget(other, [Span(whole.started_at + 20, whole.started_at + 30)])
+                heard_of = ""
+    assert not memory.turns()
+
+
 def test_words_that_are_forgotten_without_a_picture_are_not_kept_either(
     memory: EpisodicStore, tiny_checkpoint: Checkpoint
 ) -> None:

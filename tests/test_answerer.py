@@ -189,6 +189,23 @@ def of_text_only(folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps({"model_type": "qwen2"}))
 
 
+def with_code_of_its_own(folder: Path) -> None:
+    (folder / "conf.py").write_text(f"open({str(folder / 'ran')!r}, 'w')\nclass Config: pass\n")
+    described = {"model_type": "unheard_of", "auto_map": {"AutoConfig": "conf.Config"}}
+    (folder / "config.json").write_text(json.dumps(described))
+
+
+def test_a_model_that_brings_code_is_refused_and_nothing_of_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    qwen(tmp_path)
+    with_code_of_its_own(tmp_path)
+    monkeypatch.setattr("builtins.input", lambda *_: "y")
+    with pytest.raises(CheckpointError, match="cannot be used"):
+        Answerer.load(str(tmp_path))
+    assert not (tmp_path / "ran").exists()
+
+
 @pytest.mark.parametrize("damage", [without_template, without_processor, of_text_only])
 def test_what_cannot_answer_is_a_checkpoint_error_that_names_it(tmp_path: Path, damage: Callable[[Path], None]) -> None:
     qwen(tmp_path)
@@ -201,6 +218,8 @@ def test_what_cannot_answer_is_a_checkpoint_error_that_names_it(tmp_path: Path, 
 def test_one_for_which_there_is_no_memory_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     qwen(tmp_path)
     needed = [parameter.numel() for parameter in Answerer.load(str(tmp_path)).model.parameters()]
+    monkeypatch.setattr(answerer, "computes_bf16", lambda: False)
+    assert Answerer.load(str(tmp_path)).model.dtype is torch.float32
     monkeypatch.setattr(answerer, "free_bytes", lambda device: 3 * sum(needed))
     assert Answerer.load(str(tmp_path)).model.dtype is torch.bfloat16
     monkeypatch.setattr(answerer, "free_bytes", lambda device: sum(needed))

@@ -72,6 +72,22 @@ def test_nothing_is_left_once_one_of_its_keyframes_is_gone() -> None:
     assert recent.nbytes == 0
 
 
+def test_a_question_that_is_under_way_keeps_nothing_of_what_is_forgotten_meanwhile() -> None:
+    recent = Recent()
+    recent.renew("checkpoint", set)
+
+    def make(unknown: list[Keyframe]) -> np.ndarray:
+        recent.clear()  # by another thread
+        return rows(unknown)
+
+    assert len(recent.each("visual", KEYFRAMES[:2], make)) == 2
+    recent.keep("shown", np.zeros(3))
+    assert recent.nbytes == 0
+    recent.renew("checkpoint", {0, 1}.intersection)
+    recent.keep("shown", np.zeros(3))
+    assert recent.nbytes > 0
+
+
 def test_of_another_checkpoint_nothing_is_used() -> None:
     recent = Recent()
     recent.renew("nano", set)
