@@ -2,8 +2,8 @@
 
 The file holds the memory pointer and, for every linear layer of the language model's attention and MLP, two thin
 matrices (LoRA). The base stays as it was, in any precision: beside layers of 4 or 8 bit the matrices stand on their
-own, into whole weights they are folded, which costs nothing when asked. An adapter fits one base only, by the hash of
-that base's weights as they lie on disk, however they are loaded.
+own, into whole weights they are folded, which costs nothing when asked. What the file says of itself, and which base
+it fits, is read in adapter_card.py.
 
 Tower and projector are left alone, so compressed embeddings that are stored stay right. This file does not know how
 adapters are trained (training/adapters.py), nor where checkpoints lie.
@@ -11,36 +11,24 @@ adapters are trained (training/adapters.py), nor where checkpoints lie.
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from assistant.adapter_card import FETCH, FORMAT, Card, file_of, read_card
 from assistant.model import MMEgo
+from store.disk import writing
 from store.errors import CheckpointError
 
 if TYPE_CHECKING:
     from assistant.checkpoints import Checkpoint
 
-FORMAT = "whereabouts adapter 1"
 ADAPTED = re.compile(r"model\.language_model\.layers\.\d+\.(self_attn|mlp)\.\w+_proj")
-FETCH = "Fetch the adapter again, or train it again: whereabouts train pointer --help"
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """What an adapter's file says of itself: the hash of its base, its size, and counts of what it was trained on."""
-
-    base: str
-    rank: int
-    alpha: int
-    trained_on: Mapping[str, float]
 
 
 class LowRank(nn.Module):
@@ -91,18 +79,19 @@ def fold(model: MMEgo) -> None:
 
 
 def save_adapter(model: MMEgo, path: Path, card: Card) -> None:
-    """Write what `model` has learned, in half precision; the file appears whole or not at all."""
+    """Write what `model` has learned, in half precision; the file appears whole or not at all. Raises DiskFull."""
     unfinished = path.with_name(f"{path.name}.part")
     tensors = {name: weight.detach().half().cpu() for name, weight in learned(model).items()}
-    save_file(tensors, unfinished, {FORMAT: json.dumps(asdict(card))})
-    unfinished.rename(path)
+    with writing(path):
+        unfinished.write_bytes(save(tensors, {FORMAT: json.dumps(asdict(card))}))
+        unfinished.rename(path)
 
 
 def with_adapter(checkpoint: "Checkpoint", file: str) -> "Checkpoint":
     """The checkpoint with the adapter of this file, or as it was where none is named. Raises CheckpointError."""
     if not file:
         return checkpoint
-    load_adapter(checkpoint.model, Path(file).expanduser(), checkpoint.description.weights_hash)
+    load_adapter(checkpoint.model, file_of(file), checkpoint.description.weights_hash)
     return replace(checkpoint, pointer_trained=True)
 
 
@@ -111,16 +100,14 @@ def load_adapter(model: MMEgo, path: Path, base: str) -> Card:
 
     Raises CheckpointError where the file is absent, damaged, no adapter, or one of another base.
     """
-    card, tensors = _read(path)
-    if card.base != base:
-        raise CheckpointError(
-            f"The adapter {path} was trained on the base {card.base}, but this one is {base}.",
-            "Give the checkpoint that it was trained on, or train one on this: whereabouts train pointer --help",
-        )
+    card, tensors = read_card(path, base), load_file(path)
+    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items() if tensor.dtype is torch.float16}
+    if tensors.keys() != shapes.keys() or shapes != _shapes(model, card.rank):
+        raise CheckpointError(f"The adapter {path} does not fit its base: its tensors are others.", FETCH)
+    if not all(tensor.isfinite().all() for tensor in tensors.values()):
+        raise CheckpointError(f"The adapter {path} holds numbers that are not finite.", FETCH)
     put_beside(model, card.rank, card.alpha, model.memory_pointer.dtype)
     own = learned(model)
-    if {name: tensor.shape for name, tensor in tensors.items()} != {name: each.shape for name, each in own.items()}:
-        raise CheckpointError(f"The adapter {path} does not fit its base: its tensors are others.", FETCH)
     for name, tensor in tensors.items():
         own[name].data.copy_(tensor)
     fold(model)
@@ -128,14 +115,10 @@ def load_adapter(model: MMEgo, path: Path, base: str) -> Card:
     return card
 
 
-def _read(path: Path) -> tuple[Card, dict[str, Tensor]]:
-    if not path.is_file():
-        raise CheckpointError(f"There is no adapter {path}.", FETCH)
-    try:
-        with safe_open(path, "pt") as file:
-            header = (file.metadata() or {}).get(FORMAT)
-            if header is None:
-                raise CheckpointError(f"{path} is not an adapter that this version knows.", FETCH)
-            return Card(**json.loads(header)), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, TypeError, ValueError) as error:
-        raise CheckpointError(f"The adapter {path} is damaged: {error}.", FETCH) from error
+def _shapes(model: MMEgo, rank: int) -> dict[str, tuple[int, ...]]:
+    """Of all that an adapter of this rank holds, known before anything is put beside the model."""
+    found = {"memory_pointer": tuple(model.memory_pointer.shape)}
+    for name, layer in model.named_modules():
+        if ADAPTED.fullmatch(name):
+            found |= {f"{name}.lora_a": (rank, layer.in_features), f"{name}.lora_b": (layer.out_features, rank)}
+    return found

@@ -10,7 +10,6 @@ This file does not know pointers, stores or how frames were chosen.
 """
 
 import math
-import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -166,8 +165,8 @@ def with_answerer(checkpoint: "Checkpoint", name: str) -> "Checkpoint":
 
 
 def _find(name: str) -> Path:
-    found = located(name) or Path(os.path.expanduser(name))
-    if not os.path.isdir(found):
+    found = located(name)
+    if found is None:
         raise CheckpointError(f"The answerer {name!r} is not on this machine.", f"Run: whereabouts models pull {name}")
     return found
 

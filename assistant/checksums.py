@@ -6,11 +6,13 @@ does not know where checkpoints lie.
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 FILE = "SHA256SUMS"
+LINE = re.compile(r"([0-9a-f]{64})  ((?:recall/)?[^/]+)")
 BLOCK_BYTES = 1 << 22
 GIT_DIGITS, SHA256_DIGITS = 40, 64
 
@@ -45,12 +47,16 @@ def write_sums(folder: Path, sums: Mapping[str, str]) -> None:
 
 
 def recorded_sums(folders: Iterable[Path]) -> dict[Path, str]:
-    """What the files of these folders should have for a checksum, as far as it was recorded."""
+    """What the files of these folders should have for a checksum, as far as it was recorded.
+
+    A record that is damaged itself is among them, with a checksum that nothing has.
+    """
     found: dict[Path, str] = {}
     for folder in folders:
         if (folder / FILE).is_file():
-            lines = (folder / FILE).read_text(encoding="utf-8").splitlines()
-            found |= {folder / name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+            for line in (folder / FILE).read_text(encoding="utf-8", errors="replace").splitlines():
+                match = LINE.fullmatch(line)
+                found |= {folder / match[2]: match[1]} if match else {folder / FILE: ""}
         for path in (each for each in folder.glob("*") if each.is_symlink()):
             name = path.readlink().name
             if len(name) in (GIT_DIGITS, SHA256_DIGITS) and not name.strip("0123456789abcdef"):

@@ -1,58 +1,32 @@
-"""Download: a checkpoint from the hub into the models folder. The only file of this program that uses the network.
+"""Download: a checkpoint from the hub into the models folder, and out of it again.
 
-    plan = plan_pull("7b")          what the hub has of it, its sizes and checksums
+    plan = plan_pull("7b")          what the hub has of it
     pull(plan, progress)            what is not there yet, each file checked, then the folder under its name
 
-A new one lies in NAME.part until all of it is whole, so whoever finds the folder finds a checkpoint; one that is there
-is brought up to date, file by file. What came before an interruption is gone on from, and what is there and whole is
-not fetched again. The hub's own downloader would start a file of 5 GB anew after every interruption.
+It lies in NAME.part until all of it is whole, so whoever finds the folder finds a checkpoint. An update grows there,
+too, with links to the files that are right already, and takes the older one's place at the end. What came before an
+interruption is gone on from. The hub's own downloader would start a file of 5 GB anew after every interruption.
 
-This file does not know which checkpoint is used, nor how progress is shown.
+This file does not know which checkpoint is used, how progress is shown, nor what is said to the hub (hub.py).
 """
 
+import fcntl
+import os
 import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fnmatch import fnmatch
-from http.client import PARTIAL_CONTENT
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from assistant.checksums import FILE as SUMS
-from assistant.checksums import digests_of, write_sums
+from assistant.checksums import digests_of, recorded_sums, write_sums
+from assistant.hub import Progress, Wanted, ask, fetch, needed_of, online
 from assistant.registry import MODEL_TYPE, PUBLISHED, RECALL, place_of, short_name, unfinished_place_of
 from store.disk import disk_full, sync_disk, writing
 from store.errors import CheckpointError
 from store.units import say_bytes
 
-if TYPE_CHECKING:
-    from huggingface_hub.hf_api import ModelInfo
-
-NEEDED = (
-    *("*config.json", "tokenizer.json", "special_tokens_map.json", "chat_template.*"),
-    *("model*.safetensors", "model.safetensors.index.json", "domain.safetensors", "salience.safetensors"),
-)
 PARTIAL = ".partial"
-BLOCK_BYTES = 1 << 20
-TRIES, PAUSE_S, PATIENCE_S = 5, 2.0, 30.0
-KEPT = "What has come so far is kept: run the same again later."
-
-Progress = Callable[[int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A file of the hub: where it is there, its name in the folder, and what it has to be. `checksum` is of the kind
-    that the hub has of it (checksums.py)."""
-
-    repository: str
-    commit: str
-    path: str
-    name: str
-    size_bytes: int
-    checksum: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +42,9 @@ class Plan:
 
     @property
     def missing_bytes(self) -> int:
-        """What is still to come, as far as sizes tell."""
-        return sum(max(0, each.size_bytes - _present_bytes(each, self.folder)) for each in self.files)
-
-    @property
-    def folder(self) -> Path:
-        """Where it comes into."""
-        return place if (place := place_of(self.name)).is_dir() else unfinished_place_of(self.name)
+        """What is still to come, as far as sizes and recorded checksums tell."""
+        recorded = recorded_sums([place_of(self.name)])
+        return sum(each.size_bytes - _present_bytes(each, self.name, recorded) for each in self.files)
 
 
 def plan_pull(name: str) -> Plan:
@@ -83,167 +53,145 @@ def plan_pull(name: str) -> Plan:
     What is no LLaVA-OneVision can be an answerer (answerer.py) or a recall encoder, and comes alone.
     """
     short = short_name(name)
+    place_of(short)  # raises where it is no name
     repository = PUBLISHED[short].repository if short in PUBLISHED else short
-    with _online(short):
-        told = _ask(repository)
-        files = _needed_of(told, repository, "")
+    with online(short):
+        told = ask(repository)
+        files = needed_of(told, repository, "")
         has_recall = any(each.name.startswith("recall/") for each in files)
         if not has_recall and (told.config or {}).get("model_type") == MODEL_TYPE:
             recall = PUBLISHED[short].recall if short in PUBLISHED else RECALL
-            files += _needed_of(_ask(recall), recall, "recall/")
+            files += needed_of(ask(recall), recall, "recall/")
     return Plan(short, tuple(files))
 
 
 def pull(plan: Plan, progress: Progress) -> Path:
     """Fetch what is missing and hand back the folder; `progress` hears of the bytes, those that are there included.
 
-    Raises DiskFull where there is no room for it, CheckpointError where the hub or what it sends is at fault.
+    Raises DiskFull where there is no room for it, CheckpointError where the hub or what it sends is at fault, or
+    another process is at the same checkpoint.
     """
-    folder = plan.folder
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        missing, free = plan.missing_bytes, shutil.disk_usage(folder).free
+    place = place_of(plan.name)
+    with alone(plan.name) as part:
+        missing, free = plan.missing_bytes, shutil.disk_usage(part).free
         if missing > free:
-            raise disk_full(folder, f"{say_bytes(missing)} are still to come and {say_bytes(free)} are free")
-        with _online(plan.name):
-            sums = {each.name: _fetch_whole(each, folder, progress) for each in plan.files}
-        _clear(folder, {*sums, SUMS})
-        write_sums(folder, sums)
-        sync_disk(folder)
-        return folder.rename(place_of(plan.name))
+            raise disk_full(part, f"{say_bytes(missing)} are still to come and {say_bytes(free)} are free")
+        with online(plan.name):
+            sums = {each.name: _bring(each, place, part, progress) for each in plan.files}
+        _clear(part, set(sums))
+        _take_over(place, part, set(sums))
+        write_sums(part, sums)
+        sync_disk(part)
+        put_away(place)
+        return part.rename(place)
 
 
 @contextmanager
-def _online(name: str) -> Iterator[None]:
-    """Inside the block the hub may be asked for `name`; what it or the way to it raises becomes a CheckpointError."""
-    import httpx2
-    from huggingface_hub import constants, errors
+def alone(name: str) -> Iterator[Path]:
+    """Inside the block no other process pulls or removes the checkpoint; hands out the folder in which it grows."""
+    part = unfinished_place_of(name)
+    with writing(part):
+        part.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(part, os.O_RDONLY)
+        try:
+            if not _is_mine(descriptor, part):
+                raise CheckpointError(f"Another process is pulling or removing {name}.", "Wait until it is done.")
+            yield part
+        finally:
+            os.close(descriptor)
 
-    before, constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE, False
+
+def _is_mine(descriptor: int, part: Path) -> bool:
+    """Take the lock; it is worth nothing where the one who held it has just put the folder elsewhere."""
     try:
-        yield
-    except errors.GatedRepoError as error:
-        hint = "Accept the conditions on its page there, and log in here: hf auth login"
-        raise CheckpointError(f"The hub gives {name} only to those who accepted its conditions.", hint) from error
-    except errors.RepositoryNotFoundError as error:
-        hint = "Correct the name; for what is private, log in first: hf auth login"
-        raise CheckpointError(f"The hub knows no {name}.", hint) from error
-    except errors.HfHubHTTPError as error:
-        raise CheckpointError(f"The hub refuses {name}: {_line(error)}", KEPT) from error
-    except httpx2.HTTPError as error:
-        raise CheckpointError(f"{constants.ENDPOINT} cannot be reached: {_line(error)}.", KEPT) from error
-    finally:
-        constants.HF_HUB_OFFLINE = before
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.path.samestat(os.fstat(descriptor), part.stat())
+    except (BlockingIOError, FileNotFoundError):
+        return False
 
 
-def _ask(repository: str) -> "ModelInfo":
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HFValidationError
-
-    try:
-        return HfApi().model_info(repository, files_metadata=True, timeout=PATIENCE_S)
-    except HFValidationError as error:
-        raise CheckpointError(f"{repository!r} is no name of the hub's.", "Give it as owner/name.") from error
-
-
-def _needed_of(told: "ModelInfo", repository: str, below: str) -> list[Wanted]:
-    needed = [each for each in told.siblings or () if _is_needed(each.rfilename)]
-    if not any(each.rfilename.startswith("model") for each in needed):
-        raise CheckpointError(f"{repository} has no safetensors weights.", "Choose one that has.")
-    return [
-        Wanted(
-            repository,
-            told.sha or "main",
-            each.rfilename,
-            below + each.rfilename,
-            each.size or 0,
-            each.lfs.sha256 if each.lfs else each.blob_id or "",
-        )
-        for each in needed
-    ]
+def put_away(folder: Path) -> None:
+    """Remove a folder, or a link to one, if it is there: its name first, so that none is ever found half removed."""
+    away = folder.with_name(f".{folder.name}")
+    shutil.rmtree(away, ignore_errors=True)  # of one that was interrupted
+    if not os.path.lexists(folder):
+        return
+    folder.rename(away)
+    if away.is_symlink():
+        away.unlink()
+    else:
+        shutil.rmtree(away)
 
 
-def _is_needed(path: str) -> bool:
-    name = path.removeprefix("recall/")
-    return "/" not in name and any(fnmatch(name, pattern) for pattern in NEEDED)
+def _bring(wanted: Wanted, place: Path, part: Path, progress: Progress) -> str:
+    """The SHA-256 of a file that is in `part` afterwards, and right."""
+    target = part / wanted.name
+    target.parent.mkdir(exist_ok=True)
+    for path in (target, place / wanted.name):
+        if path.is_file() and path.stat().st_size == wanted.size_bytes:
+            found = digests_of(path)
+            if found.match(wanted.checksum):
+                _share(path, target)
+                progress(wanted.size_bytes)
+                return found.sha256
+    return _fetch_whole(wanted, part, progress)
 
 
-def _fetch_whole(wanted: Wanted, folder: Path, progress: Progress) -> str:
-    """The SHA-256 of a file that is there afterwards, and right."""
-    path, part = folder / wanted.name, _partial(wanted, folder)
-    if path.is_file() and path.stat().st_size == wanted.size_bytes:
-        found = digests_of(path)
-        if found.match(wanted.checksum):
-            progress(wanted.size_bytes)
-            return found.sha256
-    path.parent.mkdir(exist_ok=True)
-    if part.exists():
-        progress(part.stat().st_size)
-    _fetch(wanted, part, progress)
-    found = digests_of(part)
+def _fetch_whole(wanted: Wanted, part: Path, progress: Progress) -> str:
+    came = _partial(wanted, part)
+    if came.exists():
+        progress(came.stat().st_size)
+    fetch(wanted, came, progress)
+    found = digests_of(came)
     if not found.match(wanted.checksum):
-        part.unlink()
+        came.unlink()
         raise CheckpointError(
             f"{wanted.path} of {wanted.repository} came damaged: its checksum is not {wanted.checksum}.",
             "It was removed; run the same again.",
         )
-    part.rename(path)
+    came.rename(part / wanted.name)
     return found.sha256
 
 
-def _fetch(wanted: Wanted, part: Path, progress: Progress) -> None:
-    """Fetch the rest of a file. A connection that breaks off is taken up again, as long as it brings anything."""
-    import httpx2
-
-    part.touch()
-    failures = 0
-    while (have_bytes := part.stat().st_size) < wanted.size_bytes:
-        try:
-            _fetch_on(wanted, part, have_bytes, progress)
-        except httpx2.TransportError:
-            failures = 1 if part.stat().st_size > have_bytes else failures + 1
-            if failures >= TRIES:
-                raise
-            time.sleep(PAUSE_S)
-        else:
-            break  # what it lacks by now its checksum tells
+def _share(path: Path, target: Path) -> None:
+    """Have a file in both folders: linked, or copied where the file system knows no links."""
+    if path == target:
+        return
+    target.unlink(missing_ok=True)
+    try:
+        os.link(path, target)
+    except OSError:
+        shutil.copyfile(path, target)
 
 
-def _fetch_on(wanted: Wanted, part: Path, have_bytes: int, progress: Progress) -> None:
-    from huggingface_hub import get_session, hf_hub_url
-    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
-
-    url = hf_hub_url(wanted.repository, wanted.path, revision=wanted.commit)
-    headers = build_hf_headers() | {"Accept-Encoding": "identity"}
-    if have_bytes:
-        headers["Range"] = f"bytes={have_bytes}-"
-    with get_session().stream("GET", url, headers=headers, timeout=PATIENCE_S) as answer, part.open("ab") as file:
-        hf_raise_for_status(answer)
-        if have_bytes and answer.status_code != PARTIAL_CONTENT:  # all of it, whatever was asked
-            file.truncate(0)
-            progress(-have_bytes)
-        for block in answer.iter_bytes(BLOCK_BYTES):
-            file.write(block)
-            progress(len(block))
-
-
-def _partial(wanted: Wanted, folder: Path) -> Path:
+def _partial(wanted: Wanted, part: Path) -> Path:
     """Named by its checksum: what has come of another version is not gone on from."""
-    return folder / f"{wanted.name}.{wanted.checksum[:12]}{PARTIAL}"
+    return part / f"{wanted.name}.{wanted.checksum[:12]}{PARTIAL}"
 
 
-def _present_bytes(wanted: Wanted, folder: Path) -> int:
-    paths = (folder / wanted.name, _partial(wanted, folder))
-    return max((path.stat().st_size for path in paths if path.is_file()), default=0)
+def _present_bytes(wanted: Wanted, name: str, recorded: dict[Path, str]) -> int:
+    place, part = place_of(name), unfinished_place_of(name)
+    for path in (part / wanted.name, place / wanted.name):
+        is_here = path.is_file() and path.stat().st_size == wanted.size_bytes
+        known = recorded.get(path, wanted.checksum)
+        if is_here and (known == wanted.checksum or len(known) != len(wanted.checksum)):
+            return wanted.size_bytes
+    came = _partial(wanted, part)
+    return min(came.stat().st_size, wanted.size_bytes) if came.is_file() else 0
 
 
-def _clear(folder: Path, kept: set[str]) -> None:
-    """Remove what an older version had and this one has not; what a person put there stays."""
-    for path in (each for each in folder.rglob("*") if each.is_file()):
-        name = str(path.relative_to(folder))
-        if name not in kept and (name.endswith(PARTIAL) or _is_needed(name)):
+def _clear(part: Path, kept: set[str]) -> None:
+    """Remove what is left of versions that never became whole."""
+    for path in [each for each in part.rglob("*") if each.is_file()]:
+        if str(path.relative_to(part)) not in kept:
             path.unlink()
 
 
-def _line(error: Exception) -> str:
-    return " ".join((str(error) or type(error).__name__).split())
+def _take_over(place: Path, part: Path, kept: set[str]) -> None:
+    """What a person put into the older one's folder stays; what was pulled then, and is no part of it now, goes."""
+    pulled = recorded_sums([place])
+    for path in [each for each in place.rglob("*") if each.is_file()]:
+        name = path.relative_to(place)
+        if path not in pulled and str(name) not in kept | {SUMS} and path.suffix != PARTIAL:
+            (part / name).parent.mkdir(parents=True, exist_ok=True)
+            _share(path, part / name)

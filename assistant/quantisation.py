@@ -60,8 +60,7 @@ def place(name: str, size: Size, precision: str = "auto", device: str = "") -> P
 
     Raises CheckpointError, which says what would fit.
     """
-    is_small = precision == "auto" and size.linear + size.other < SMALL_NUMBERS
-    if name == "nano" or is_small:
+    if size.linear + size.other < SMALL_NUMBERS and (precision == "auto" or name == "nano"):
         return Placement(device or "cpu", "fp32", needed_bytes(size, "fp32"), free_bytes("cpu"))
     device = device or best_device()
     free = free_bytes(device)

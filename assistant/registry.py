@@ -3,10 +3,11 @@
     nano                    came with the program
     0.5b, 7b                LLaVA-OneVision and, in recall/ beside it, the SigLIP that finds keyframes for it
     owner/name              any other repository of the hub
-    a folder                anywhere
+    a folder                anywhere, by its path
 
-What was pulled lies in the models folder of the data folder; what the hub's own tools left in their cache is found as
-well. A checkpoint is one folder: config.json, tokenizer.json and model*.safetensors, the same three of its recall
+A name means what was pulled under it or lies in the hub's cache, and a folder only where there is none of those: to
+mean a folder me/mine beside a pulled me/mine, write ./me/mine. What was pulled lies in the models folder of the data
+folder. A checkpoint is one folder: config.json, tokenizer.json and model*.safetensors, the same three of its recall
 encoder in recall/, and for those that were trained here domain.safetensors and salience.safetensors.
 
 Embeddings are kept under `Description.key`, which says nothing of precision: they come from the tower, the projector
@@ -16,7 +17,10 @@ and does not know how a checkpoint is loaded or pulled.
 
 import hashlib
 import json
+import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,9 +31,14 @@ from store.errors import CheckpointError
 NANO = Path(__file__).parent / "nano"
 MODEL_TYPE = "llava_onevision"  # of every config.json of a checkpoint
 REPAIR = "Install Whereabouts again, or fetch that checkpoint's folder again."
-REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
+PART = r"\w(?:[\w.-]{0,94}\w)?"  # of a name: as the hub has it, and so that no name leads out of the models folder
+REPOSITORY = re.compile(rf"(?!.*(?:--|\.\.|\.git$|\.part$)){PART}/{PART}", re.ASCII)
 HASHED_BLOCKS, BLOCK_BYTES = 64, 1 << 20
 UNFINISHED = ".part"
+
+
+class NotAlone(CheckpointError):
+    """It is whole, but no checkpoint of its own: an answerer, or a recall encoder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,29 +78,32 @@ class Description:
     @property
     def weights_hash(self) -> str:
         """What an adapter is bound to (adapter.py): the model's own weights as they lie on disk, however they load."""
-        return _fingerprint(weight_files(self.folder))
+        with _readable(self.folder):
+            return _fingerprint(weight_files(self.folder))
 
     @property
     def size(self) -> Size:
         """Counts of the model's and the recall encoder's numbers. Raises CheckpointError where a file is damaged."""
-        try:
+        with _readable(self.folder):
             return size_of([self.folder, self.recall_folder])
-        except ValueError as error:
-            raise CheckpointError(f"Checkpoint {self.folder} cannot be loaded: {error}.", REPAIR) from error
 
 
 def describe(name_or_folder: str) -> Description:
     """Find a checkpoint and take its fingerprint, in milliseconds. Raises CheckpointError where a file is missing."""
     name = short_name(name_or_folder)
-    called, folder = _find(name)
-    files = _files(folder)
-    if _model_type(folder) not in ("", MODEL_TYPE):
-        hint = f'It can word the answers of another one: write answerer = "{name}" under [model].'
-        raise CheckpointError(f"{name} is a {_model_type(folder)}, no checkpoint of its own.", hint)
-    recall = _recall_of(name, folder)
-    files += _files(recall)
-    weights_bytes = sum(path.stat().st_size for path in files if path.suffix == ".safetensors")
-    return Description(called, folder, recall, _fingerprint(files), weights_bytes)
+    folder = located(name)
+    if folder is None:
+        place_of(name)  # raises where it is not even a name
+        raise CheckpointError(f"Checkpoint {name} is not on this machine.", f"Run: whereabouts models pull {name}")
+    with _readable(folder):
+        files = _files(folder)
+        if _model_type(folder) not in ("", MODEL_TYPE):
+            hint = f'It can word the answers of another one: write answerer = "{name}" under [model].'
+            raise NotAlone(f"{name} is a {_model_type(folder)}, no checkpoint of its own.", hint)
+        recall = _recall_of(name, folder)
+        files += _files(recall)
+        weights_bytes = sum(path.stat().st_size for path in files if path.suffix == ".safetensors")
+        return Description(_called(name, folder), folder, recall, _fingerprint(files), weights_bytes)
 
 
 def short_name(name: str) -> str:
@@ -104,9 +116,20 @@ def models_directory() -> Path:
     return data_directory() / "models"
 
 
+def is_name(name: str) -> bool:
+    """Whether something can be pulled under it."""
+    return name in PUBLISHED or REPOSITORY.fullmatch(name) is not None
+
+
 def place_of(name: str) -> Path:
-    """The folder that a checkpoint or recall encoder is pulled into."""
-    return models_directory() / short_name(name).replace("/", "--")
+    """The folder that a checkpoint or recall encoder is pulled into. Raises CheckpointError where that is no name."""
+    short = short_name(name)
+    if not is_name(short):
+        raise CheckpointError(
+            f"No checkpoint {name!r}.",
+            f"Give {', '.join(NAMES)}, owner/name of one of the hub, or the path of a checkpoint's folder.",
+        )
+    return models_directory() / short.replace("/", "--")
 
 
 def unfinished_place_of(name: str) -> Path:
@@ -119,25 +142,38 @@ def pulled_names() -> list[str]:
     """What lies in the models folder, finished or not, under the names by which it is asked for."""
     folders = models_directory().iterdir() if models_directory().is_dir() else ()
     names = {folder.name.removesuffix(UNFINISHED).replace("--", "/") for folder in folders if folder.is_dir()}
-    return sorted(names - {LAPTOP_RECALL, RECALL})
+    return sorted(filter(is_name, names))
 
 
-def _find(name: str) -> tuple[str, Path]:
-    """What a checkpoint is called in the key of its embeddings, and its folder."""
+def located(name: str) -> Path | None:
+    """The folder that a name means: what was pulled, else what lies in the hub's cache, else the folder of that path.
+
+    Raises nothing, whatever the name.
+    """
+    name = short_name(name)
     if name == "nano":
-        return name, NANO
-    folder = Path(name).expanduser()
-    if name not in PUBLISHED and folder.is_dir():
-        return folder.resolve().name, folder
-    if name not in PUBLISHED and not REPOSITORY.fullmatch(name):
-        raise CheckpointError(
-            f"No checkpoint {name!r}.",
-            f"Give {', '.join(NAMES)}, owner/name of one of the hub, or the path of a checkpoint's folder.",
-        )
-    found = located(name)
-    if found is None:
-        raise CheckpointError(f"Checkpoint {name} is not on this machine.", f"Run: whereabouts models pull {name}")
-    return place_of(name).name, found
+        return NANO
+    if is_name(name) and (found := _pulled_or_cached(name)):
+        return found
+    folder = os.path.expanduser(name)
+    return Path(folder) if name not in PUBLISHED and os.path.isdir(folder) else None
+
+
+def _pulled_or_cached(name: str) -> Path | None:
+    if os.path.isdir(place_of(name)):
+        return place_of(name)
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(PUBLISHED[name].repository if name in PUBLISHED else name, local_files_only=True))
+    except OSError:  # LocalEntryNotFoundError is one
+        return None
+
+
+def _called(name: str, folder: Path) -> str:
+    """What a checkpoint is called in the key of its embeddings."""
+    is_path = folder in (NANO, Path(os.path.expanduser(name)))
+    return folder.resolve().name if is_path else place_of(name).name
 
 
 def _recall_of(name: str, folder: Path) -> Path:
@@ -151,31 +187,15 @@ def _recall_of(name: str, folder: Path) -> Path:
     return found
 
 
-def located(name: str) -> Path | None:
-    """The folder of what was pulled, else of what lies in the hub's cache."""
-    if place_of(name).is_dir():
-        return place_of(name)
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    repository = PUBLISHED[name].repository if name in PUBLISHED else name
-    try:
-        return Path(snapshot_download(repository, local_files_only=True))
-    except LocalEntryNotFoundError:
-        return None
-
-
 def _files(folder: Path) -> list[Path]:
     """What a model is read from, weights last. Raises CheckpointError where any of it is missing."""
     described, weights = [folder / "config.json", folder / "tokenizer.json"], weight_files(folder)
     absent = [path for path in described if not path.is_file()]
-    try:
-        absent += absent_shards(folder) if weights else [folder / "model.safetensors"]
-    except (ValueError, KeyError) as error:
-        raise CheckpointError(f"The index of the weights in {folder} is damaged: {error}.", REPAIR) from error
+    absent += absent_shards(folder) if weights else [folder / "model.safetensors"]
     if absent:
         raise CheckpointError(f"Checkpoint file {absent[0]} is missing.", REPAIR)
-    return described + weights
+    prepared = folder / "preprocessor_config.json"  # how pictures are made smaller, where it says so
+    return described + [prepared] * prepared.is_file() + weights
 
 
 def _model_type(folder: Path) -> str:
@@ -184,6 +204,15 @@ def _model_type(folder: Path) -> str:
         return str(json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"])
     except (ValueError, LookupError, TypeError):
         return ""
+
+
+@contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    """What reading a damaged or forbidden checkpoint raises becomes a CheckpointError that names its folder."""
+    try:
+        yield
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"Checkpoint {folder} cannot be loaded: {error}.", REPAIR) from error
 
 
 def _fingerprint(files: list[Path]) -> str:

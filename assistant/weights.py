@@ -12,6 +12,7 @@ from math import prod
 from pathlib import Path
 
 INDEX = "model.safetensors.index.json"
+DAMAGE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)  # what JSON of another kind raises
 LINEAR = re.compile(r"language_model\.(?:model\.)?layers\.(\d+)\.(?:self_attn|mlp)\.(\w+)\.weight")
 
 
@@ -49,12 +50,15 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def absent_shards(folder: Path) -> list[Path]:
-    """What the index of a model in several files names and the folder does not hold."""
+    """What the index of a model in several files names and the folder does not hold. ValueError: it is damaged."""
     index = folder / INDEX
     if not index.is_file():
         return []
-    named = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    return [folder / name for name in sorted(named) if not (folder / name).is_file()]
+    try:
+        named = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        return [folder / name for name in sorted(named) if not (folder / name).is_file()]
+    except DAMAGE as error:
+        raise ValueError(f"{index} is damaged") from error
 
 
 def tensors_of(file: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -67,7 +71,9 @@ def tensors_of(file: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
         tensors = {name: tensor for name, tensor in header.items() if name != "__metadata__"}
         whole = 8 + length + max((tensor["data_offsets"][1] for tensor in tensors.values()), default=0)
         shapes = {name: tuple(tensor["shape"]) for name, tensor in tensors.items()}
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        if not all(type(count) is int and count >= 0 for shape in shapes.values() for count in shape):
+            raise ValueError("a shape is none")
+    except DAMAGE as error:
         raise ValueError(f"{file} is cut or no safetensors file") from error
     if size != whole:
         raise ValueError(f"{file} has {size} bytes instead of {whole}")

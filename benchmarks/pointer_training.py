@@ -33,11 +33,11 @@ from assistant.training.pointer_trainer import PointerTrainer
 from assistant.training.recipe import PointerRecipe
 
 FRAMES, QUESTIONS, GIB = 300, 8, 2**30
-FILM = Path("noise.mp4")
+FILM = "noise.mp4"
 
 
 def noise(_: Path) -> Iterator[tuple[float, np.ndarray]]:
-    """Pictures of a film that is nowhere."""
+    """What would be decoded of a film that is empty."""
     drawn = np.random.default_rng(0)
     for second in range(FRAMES):
         yield float(second), drawn.integers(0, 256, (384, 384, 3), dtype=np.uint8)
@@ -49,9 +49,7 @@ def lesson(shown: int) -> Lesson:
         Question("when", f"when did I wash plate {i}?", f"at 00:00:{i:02}.", (i,)) for i in range(QUESTIONS)
     )
     frames = tuple(exploration_grid(FRAMES, shown).tolist())
-    return Lesson(
-        FILM.stem, tuple(range(FRAMES)), questions, tuple((10 * i,) for i in range(QUESTIONS)), frames, questions
-    )
+    return Lesson(FILM, tuple(range(FRAMES)), questions, tuple((10 * i,) for i in range(QUESTIONS)), frames, questions)
 
 
 def measure(base: Path, precision: str, lessons: int, device: str) -> tuple[float, float, float, float]:
@@ -60,11 +58,12 @@ def measure(base: Path, precision: str, lessons: int, device: str) -> tuple[floa
     model = checkpoint.model
     with TemporaryDirectory() as folder:
         began = time.perf_counter()
-        frames = read_film(FILM, noise, model, precision, Path(folder), print)
+        (film := Path(folder) / FILM).touch()
+        frames = read_film(film, noise, model, precision, Path(folder), print)
         assert frames
         frames_per_s = FRAMES / (time.perf_counter() - began)
         add_adapters(model, recipe.rank, recipe.alpha)
-        trainer = PointerTrainer(model, checkpoint.tokenizer, {FILM.stem: frames}, recipe, lambda line, measured: None)
+        trainer = PointerTrainer(model, checkpoint.tokenizer, {FILM: frames}, recipe, lambda line, measured: None)
         own = learned(model)
         optimiser = torch.optim.AdamW(own.values(), lr=recipe.lr)
         if device == "cuda":

@@ -164,7 +164,8 @@ def write_setting(section: str, key: str, value: str) -> Path:
     text = _read(path).replaced(section, key, value)
     with writing(path):
         make_private_directory(path.parent)
-        replace_file(path.resolve(), text.encode())
+        newline = "\r\n" if path.exists() and b"\r\n" in path.read_bytes() else "\n"
+        replace_file(path.resolve(), text.replace("\n", newline).encode())
     return path
 
 

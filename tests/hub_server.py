@@ -16,7 +16,9 @@ LARGE_BYTES = 2000  # from which on a file is kept by its SHA-256, as the hub's 
 class Hub:
     """`files` by repository and path. `cut_at`: how many more bytes come before a connection breaks off; `altered`:
     paths of which one bit comes wrong; `deaf`: ranges are not understood; `gated`: repositories that ask for consent;
-    `stalling`: a path of which half comes and then nothing, which sets `stalled`."""
+    `stalling`: a path of which half comes and then nothing, which sets `stalled`; `told_instead`: what is said of every
+    repository; `portal`: every file is a page to log in to a network, of some length or of none that is said;
+    `agents`: what those who asked said of themselves."""
 
     files: dict[str, dict[str, bytes]]
     url: str = ""
@@ -28,6 +30,11 @@ class Hub:
     sent_bytes: int = 0
     stalled: threading.Event = field(default_factory=threading.Event)
     stalling: str = ""
+    told_instead: bytes = b""
+    portal: bytes = b""
+    portal_type: str = "text/html"
+    says_length: bool = True
+    agents: set[str] = field(default_factory=set)
 
     def told(self, repository: str) -> dict[str, object]:
         """What the hub says of a repository, with sizes and checksums."""
@@ -54,11 +61,12 @@ def serving(hub: Hub) -> Iterator[Hub]:
 
         def do_GET(self) -> None:  # noqa: N802  (the standard library's name)
             path = self.path.partition("?")[0].removeprefix("/")
+            hub.agents.add(self.headers["User-Agent"])
             if path.startswith("api/models/"):
                 repository = "/".join(path.split("/")[2:4])
                 if repository not in hub.files:
                     return self.refuse(404, "RepoNotFound")
-                return self.answer(200, json.dumps(hub.told(repository)).encode())
+                return self.answer(200, hub.told_instead or json.dumps(hub.told(repository)).encode())
             owner, name, _, _, file = path.split("/", 4)
             if f"{owner}/{name}" in hub.gated:
                 return self.refuse(403, "GatedRepo")
@@ -67,6 +75,8 @@ def serving(hub: Hub) -> Iterator[Hub]:
         def send_file(self, path: str, content: bytes) -> None:
             asked = self.headers.get("Range", "")
             hub.asked.append((path, asked))
+            if hub.portal:
+                return self.answer(200, hub.portal, path)
             if path in hub.altered:
                 content = content[:-1] + bytes([content[-1] ^ 1])
             start = int(asked.removeprefix("bytes=").rstrip("-") or 0) if not hub.deaf else 0
@@ -74,7 +84,11 @@ def serving(hub: Hub) -> Iterator[Hub]:
 
         def answer(self, status: int, body: bytes, path: str = "") -> None:
             self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
+            if hub.says_length or not path:
+                self.send_header("Content-Length", str(len(body)))
+            else:
+                self.close_connection = True
+            self.send_header("Content-Type", hub.portal_type if hub.portal else "binary/octet-stream")
             self.send_header("X-Repo-Commit", COMMIT)
             self.end_headers()
             if path and path == hub.stalling:

@@ -12,12 +12,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from assistant import checkpoints
-from assistant.adapter import FORMAT, Card, LowRank, learned, load_adapter, put_beside, save_adapter, with_adapter
+from assistant.adapter import LowRank, learned, load_adapter, put_beside, save_adapter, with_adapter
+from assistant.adapter_card import FORMAT, Card, file_of, read_card
 from assistant.model import MMEgo
 from assistant.training.adapters import add_adapters
 from assistant.training.nano import model_config
 from assistant.training.recipe import Recipe
-from store.errors import CheckpointError
+from store.errors import CheckpointError, DiskFull
+from tests.small_disk import fill, small_disk
 
 QUESTION = [5, 6, 7]
 CARD = Card(base="0123456789ab", rank=4, alpha=8, trained_on={"films": 3, "hours": 1.5})
@@ -165,7 +167,13 @@ def lose_a_tensor(path: Path) -> None:
     save_file({name: each for name, each in load_file(path).items() if "layers.1.mlp" not in name}, path, header)
 
 
-@pytest.mark.parametrize("damage", [truncate, strip, lose_a_tensor, Path.unlink])
+def take_another_precision(path: Path) -> None:
+    with safe_open(path, "pt") as opened:
+        header = opened.metadata()
+    save_file({name: each.long() for name, each in load_file(path).items()}, path, header)
+
+
+@pytest.mark.parametrize("damage", [truncate, strip, lose_a_tensor, take_another_precision, Path.unlink])
 def test_what_is_no_whole_adapter_is_a_checkpoint_error_that_names_the_file(
     tiny_folder: Path, file: Path, damage: Callable[[Path], None]
 ) -> None:
@@ -179,3 +187,56 @@ def test_an_adapter_of_another_size_is_named(tiny_folder: Path, tiny_recipe: Rec
     other = MMEgo(model_config(replace(tiny_recipe, width=32), checkpoints.load(str(tiny_folder)).tokenizer))
     with pytest.raises(CheckpointError, match="does not fit"):
         load_adapter(other, file, CARD.base)
+
+
+def say(path: Path, card: str) -> None:
+    """Another card on the same tensors."""
+    save_file(load_file(path), path, {FORMAT: card})
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("rank", 0), ("rank", -4), ("rank", "4"), ("rank", 4.0), ("rank", True), ("rank", 10**9), ("rank", 8)]
+    + [("alpha", "x"), ("alpha", 0), ("alpha", 10**400)],
+)
+def test_a_card_of_another_size_is_refused_before_anything_is_put_beside_the_base(
+    tiny_folder: Path, file: Path, name: str, size: object
+) -> None:
+    say(file, json.dumps({"base": CARD.base, "rank": 4, "alpha": 8, "trained_on": {}, name: size}))
+    model = base(tiny_folder)
+    with pytest.raises(CheckpointError):
+        load_adapter(model, file, CARD.base)
+    assert not any(isinstance(module, LowRank) for module in model.modules())
+
+
+@pytest.mark.parametrize("card", ["[" * 100_000, "[]", "{}", "null", '"x"', "no"])
+def test_a_card_that_is_none_is_refused(file: Path, card: str) -> None:
+    say(file, card)
+    with pytest.raises(CheckpointError, match="is damaged"):
+        read_card(file, CARD.base)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_numbers_that_are_not_finite_are_refused(tiny_folder: Path, file: Path, number: float) -> None:
+    with safe_open(file, "pt") as opened:
+        header = opened.metadata()
+    tensors = load_file(file)
+    tensors["memory_pointer"][0, 0] = number
+    save_file(tensors, file, header)
+    with pytest.raises(CheckpointError, match="not finite"):
+        load_adapter(base(tiny_folder), file, CARD.base)
+
+
+@pytest.mark.parametrize("adapter", ["~nosuch/x", "~", "/nowhere/x"])
+def test_what_is_no_file_is_no_adapter(adapter: str) -> None:
+    with pytest.raises(CheckpointError, match="There is no adapter"):
+        read_card(file_of(adapter), CARD.base)
+
+
+def test_an_adapter_that_finds_no_room_is_a_disk_that_is_full(tiny_folder: Path, tmp_path: Path) -> None:
+    model = adapted(base(tiny_folder))
+    with small_disk(tmp_path / "disk") as disk:
+        fill(disk)
+        with pytest.raises(DiskFull, match="cannot be written"):
+            save_adapter(model, disk / "mine.safetensors", CARD)
+        assert not (disk / "mine.safetensors").exists()

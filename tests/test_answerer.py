@@ -47,6 +47,12 @@ SHOWN = [Shown("08:14:05", "the <image> wallet"), Shown("08:15:05")]
 PICTURES = list(np.random.default_rng(0).integers(0, 255, (2, 60, 80, 3), dtype=np.uint8))
 
 
+@pytest.fixture(autouse=True)
+def without_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a CPU that does not compute in it, so that numbers can be compared."""
+    monkeypatch.setattr(answerer, "computes_bf16", lambda: False)
+
+
 def save_tokenizer(folder: Path, template: str) -> PreTrainedTokenizerFast:
     """A tokenizer of bytes with every marker."""
     tokenizer = Tokenizer(BPE({letter: n for n, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}, []))
@@ -218,7 +224,6 @@ def test_what_cannot_answer_is_a_checkpoint_error_that_names_it(tmp_path: Path, 
 def test_one_for_which_there_is_no_memory_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     qwen(tmp_path)
     needed = [parameter.numel() for parameter in Answerer.load(str(tmp_path)).model.parameters()]
-    monkeypatch.setattr(answerer, "computes_bf16", lambda: False)
     assert Answerer.load(str(tmp_path)).model.dtype is torch.float32
     monkeypatch.setattr(answerer, "free_bytes", lambda device: 3 * sum(needed))
     assert Answerer.load(str(tmp_path)).model.dtype is torch.bfloat16

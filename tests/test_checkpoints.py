@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from transformers import LlavaOnevisionConfig, LlavaOnevisionForConditionalGeneration
 from transformers.models.llava_onevision.image_processing_pil_llava_onevision import LlavaOnevisionImageProcessorPil
 
-from assistant import checkpoints, registry
+from assistant import checkpoints, quantisation, registry
 from assistant.domain import Domain
 from assistant.encoder import RecallConfig, RecallEncoder, RecallModel
 from assistant.model import MMEgo, MMEgoConfig
@@ -90,6 +90,16 @@ def test_the_fingerprint_follows_the_content_and_not_the_place(folder: Path, tmp
     assert registry.describe(str(moved)).fingerprint != before.fingerprint
 
 
+def test_the_fingerprint_follows_how_pictures_are_made_smaller(folder: Path) -> None:
+    before = registry.describe(str(folder))
+    (folder / "recall" / "preprocessor_config.json").write_text('{"resample": 3}')
+    after = registry.describe(str(folder))
+    assert after.fingerprint != before.fingerprint and after.weights_hash == before.weights_hash
+    (folder / "recall" / "preprocessor_config.json").write_text('{"resample": 99}')
+    with pytest.raises(CheckpointError, match="99"):
+        checkpoints.load(str(folder))
+
+
 def test_describing_loads_no_torch(folder: Path) -> None:
     program = (
         "import sys; from assistant.registry import describe; print(describe(sys.argv[1]).key, "
@@ -153,6 +163,59 @@ def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
     with pytest.raises(CheckpointError, match="giant") as caught:
         registry.describe("giant")
     assert "nano, 0.5b, 7b" in caught.value.hint
+
+
+LONG = "x" * 300
+NAMELESS = ["../gone", "/gone", "a/b--c", "-a/b", "a/..", "~nosuch/x", LONG, f"a/{LONG}", "a/b.git", "a\0b", ""]
+
+
+@pytest.mark.parametrize("name", NAMELESS)
+def test_no_name_is_too_odd_to_be_answered(name: str) -> None:
+    assert registry.located(name) is None
+    with pytest.raises(CheckpointError, match="No checkpoint"):
+        registry.describe(name)
+
+
+HEADERS = [
+    "[" * 100_000,
+    '{"a": {"shape": "12", "data_offsets": [0, 0]}}',
+    '{"a": {"shape": [-1], "data_offsets": [0, 0]}}',
+    '{"a": {"shape": [1], "data_offsets": "x"}}',
+]
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_an_odd_header_of_the_weights_is_damage(folder: Path, header: str) -> None:
+    (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header.encode())
+    with pytest.raises(CheckpointError, match="safetensors"):
+        _ = registry.describe(str(folder)).size
+
+
+INDEXES = ["[]", '{"weight_map": [1]}', '{"weight_map": 5}', '{"weight_map": {"a": 5}}', "[" * 100_000]
+
+
+@pytest.mark.parametrize("index", INDEXES)
+def test_an_odd_index_of_the_weights_is_damage(folder: Path, index: str) -> None:
+    (folder / "model.safetensors.index.json").write_text(index)
+    with pytest.raises(CheckpointError, match="index.json is damaged"):
+        registry.describe(str(folder))
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_a_link_that_leads_to_itself_and_json_without_an_end_are_damage(folder: Path, name: str) -> None:
+    (folder / "config.json").write_text("[" * 100_000)
+    with pytest.raises(CheckpointError):
+        registry.describe(str(folder))
+    (folder / name).unlink()
+    (folder / name).symlink_to(name)
+    with pytest.raises(CheckpointError):
+        registry.describe(str(folder))
+
+
+def test_a_folder_that_is_called_nano_is_weighed_as_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quantisation, "free_bytes", lambda device: 10**9)
+    with pytest.raises(CheckpointError, match="nano needs"):
+        quantisation.place("nano", registry.PUBLISHED["7b"].size, device="cpu")
 
 
 @pytest.fixture

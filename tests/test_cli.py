@@ -17,7 +17,10 @@ import click
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from safetensors.numpy import save_file
 
+from assistant.adapter_card import FORMAT
+from assistant.registry import describe
 from store.config import load_config
 from store.episodic import EpisodicStore
 from store.records import Heard
@@ -342,6 +345,26 @@ def test_the_settings_are_shown_as_a_file_that_reads_back(whereabouts: Whereabou
     assert 'left "eye"' in whereabouts("config", "check").stdout
     config.write_text("[disk]\nreserv = 3\n")
     assert_ends(whereabouts("config", "check"), 2, "line 2: unknown key", "reserve")
+
+
+def test_models_that_config_names_and_that_are_not_there_are_not_right(
+    whereabouts: Whereabouts, tmp_path: Path, tiny_folder: Path
+) -> None:
+    config, adapter = tmp_path / "config" / "whereabouts" / "config.toml", tmp_path / "mine.safetensors"
+    model = f'[model]\ncheckpoint = "{tiny_folder}"\n'
+
+    def checked(line: str) -> Result:
+        config.write_text(model + line)
+        return whereabouts("config", "check")
+
+    assert_ends(checked(f'adapter = "{adapter}"\n'), 7, "There is no adapter", "train pointer")
+    for base, code in (("0123456789ab", 7), (describe(str(tiny_folder)).weights_hash, 0)):
+        card = {"base": base, "rank": 4, "alpha": 8, "trained_on": {}}
+        save_file({"memory_pointer": np.zeros((1, 4), np.float16)}, adapter, {FORMAT: json.dumps(card)})
+        assert checked(f'adapter = "{adapter}"\n').exit_code == code
+    assert_ends(checked('answerer = "owner/nowhere"\n'), 7, "'owner/nowhere' is not on this machine", "models pull")
+    assert_ends(checked('answerer = "~nosuch/x"\n'), 7, "is not on this machine")
+    assert checked(f'answerer = "{tiny_folder}"\n').exit_code == 0
 
 
 def test_the_service_is_written_for_the_camera_and_removed(whereabouts: Whereabouts, tmp_path: Path) -> None:

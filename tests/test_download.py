@@ -15,6 +15,7 @@ import pytest
 from huggingface_hub import constants
 
 from assistant import download, registry
+from assistant import hub as hub_door
 from assistant.checkpoints import load
 from assistant.checksums import damaged_files, recorded_sums
 from store.errors import CheckpointError, DiskFull
@@ -42,8 +43,8 @@ def hub(tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(download, "PAUSE_S", 0)
-    monkeypatch.setattr(download, "BLOCK_BYTES", 1024)
+    monkeypatch.setattr(hub_door, "PAUSE_S", 0)
+    monkeypatch.setattr(hub_door, "BLOCK_BYTES", 1024)
     with serving(Hub(files | {RECALL: contents(tiny_folder / "recall")})) as running:
         ask(running.url, monkeypatch)
         yield running
@@ -95,13 +96,16 @@ def test_pulling_again_fetches_only_what_is_damaged_or_gone(hub: Hub) -> None:
     flipped[-1] ^= 1
     (place / WEIGHTS).write_bytes(flipped)
     (place / "tokenizer.json").unlink()
-    (place / "model-00009-of-00009.safetensors").write_bytes(b"of an older version")
-    (place / "mine.safetensors").write_bytes(b"an adapter")
+    for name in ("model-00009-of-00009.safetensors", "mine.safetensors", "my_config.json"):
+        (place / name).write_bytes(b"of an older version, or a person's own")
+    with (place / "SHA256SUMS").open("a") as record:
+        record.write(f"{'0' * 64}  model-00009-of-00009.safetensors\n")
     hub.asked.clear()
     pull()
     assert sorted(path for path, _ in hub.asked) == [WEIGHTS, "tokenizer.json"]
     assert not damaged_files(recorded_sums([place]), lambda count: None)
-    assert (place / "mine.safetensors").exists() and not (place / "model-00009-of-00009.safetensors").exists()
+    assert (place / "mine.safetensors").exists() and (place / "my_config.json").exists()
+    assert not (place / "model-00009-of-00009.safetensors").exists()
 
 
 def test_a_connection_that_breaks_off_is_taken_up_where_it_was(hub: Hub) -> None:
@@ -122,7 +126,7 @@ def test_a_hub_that_understands_no_ranges_sends_all_of_it_once_more(hub: Hub) ->
 def test_a_pull_that_gives_up_leaves_no_checkpoint_and_goes_on_next_time(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(download, "TRIES", 1)
+    monkeypatch.setattr(hub_door, "TRIES", 1)
     hub.cut_at = {WEIGHTS: length(hub) // 2}
     with pytest.raises(CheckpointError, match="cannot be reached") as caught:
         pull()
@@ -139,7 +143,7 @@ def test_a_pull_that_gives_up_leaves_no_checkpoint_and_goes_on_next_time(
 def test_a_pull_that_is_killed_in_the_middle_goes_on_next_time(hub: Hub, tmp_path: Path) -> None:
     hub.stalling = WEIGHTS
     environment = os.environ | {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
-    program = "import sys, assistant.download as d; d.BLOCK_BYTES = 1024; from tui.cli import main; main()"
+    program = "import sys, assistant.hub as h; h.BLOCK_BYTES = 1024; from tui.cli import main; main()"
     running = subprocess.Popen([sys.executable, "-c", program, "models", "pull", "0.5b"], env=environment)
     assert hub.stalled.wait(30)
     part = registry.unfinished_place_of("0.5b")
@@ -176,7 +180,7 @@ def test_where_there_is_no_room_it_is_said_before_anything_comes(hub: Hub, monke
 
 
 def test_a_name_that_the_hub_does_not_know_is_said(hub: Hub) -> None:
-    for name, message in (("nobody/nothing", "knows no nobody/nothing"), ("no name at all/", "no name of the hub")):
+    for name, message in (("nobody/nothing", "knows no nobody/nothing"), ("no name at all/", "No checkpoint")):
         with pytest.raises(CheckpointError, match=message):
             download.plan_pull(name)
 
@@ -190,8 +194,10 @@ def test_conditions_to_accept_are_said(hub: Hub) -> None:
 
 def test_a_repository_without_safetensors_is_refused(hub: Hub) -> None:
     hub.files["some/pickles"] = {"config.json": b"{}", "pytorch_model.bin": b"x"}
-    with pytest.raises(CheckpointError, match="no safetensors"):
-        download.plan_pull("some/pickles")
+    hub.files["some/index"] = {"config.json": b"{}", "model.safetensors.index.json": b"{}"}
+    for name in ("some/pickles", "some/index"):
+        with pytest.raises(CheckpointError, match="no safetensors"):
+            download.plan_pull(name)
 
 
 def test_any_repository_comes_with_a_recall_encoder_unless_it_brings_one_or_is_one(hub: Hub, tiny_folder: Path) -> None:
@@ -213,3 +219,93 @@ def test_without_a_network_it_is_said_what_cannot_be_reached(hub: Hub, monkeypat
         with pytest.raises(CheckpointError, match="cannot be reached"):
             download.plan_pull("0.5b")
     assert constants.HF_HUB_OFFLINE
+
+
+def test_an_update_that_breaks_off_leaves_the_older_version_whole(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    pull()
+    place, before = registry.place_of("0.5b"), registry.describe("0.5b").fingerprint
+    changed = [path for path in hub.files[BASE] if path in (WEIGHTS, "config.json")]
+    for path in changed:
+        hub.files[BASE][path] += b" "
+    monkeypatch.setattr(hub_door, "TRIES", 1)
+    hub.cut_at = {changed[1]: 10}
+    with pytest.raises(CheckpointError, match="cannot be reached"):
+        pull()
+    assert registry.describe("0.5b").fingerprint == before
+    assert not damaged_files(recorded_sums([place]), lambda count: None)
+    hub.asked.clear()
+    pull()
+    assert [path for path, _ in hub.asked] == changed[1:]
+    assert contents(place) == {
+        **{name: content for name, content in hub.files[BASE].items() if "/" not in name and name != "README.md"},
+        "SHA256SUMS": (place / "SHA256SUMS").read_bytes(),
+    }
+    assert [folder.name for folder in registry.models_directory().iterdir()] == ["0.5b"]
+
+
+def test_a_new_version_of_the_same_size_is_still_to_come(hub: Hub) -> None:
+    pull()
+    assert download.plan_pull("0.5b").missing_bytes == 0
+    hub.files[BASE][WEIGHTS] = hub.files[BASE][WEIGHTS][:-1] + b"\1"
+    assert download.plan_pull("0.5b").missing_bytes == length(hub)
+
+
+def test_two_do_not_pull_the_same_at_once(hub: Hub) -> None:
+    plan = download.plan_pull("0.5b")
+    with download.alone("0.5b"), pytest.raises(CheckpointError, match="Another process") as caught:
+        download.pull(plan, lambda count: None)
+    assert caught.value.exit_code == 7 and not hub.asked
+    download.pull(plan, lambda count: None)
+
+
+@pytest.mark.parametrize("says_length", [True, False])
+@pytest.mark.parametrize("portal_type", ["text/html; charset=utf-8", "binary/octet-stream"])
+def test_a_page_to_log_in_to_a_network_takes_nothing_of_what_has_come(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, portal_type: str, says_length: bool
+) -> None:
+    monkeypatch.setattr(hub_door, "TRIES", 1)
+    hub.cut_at = {WEIGHTS: 3000}
+    with pytest.raises(CheckpointError):
+        pull()
+    (came,) = registry.unfinished_place_of("0.5b").glob("model*.partial")
+    before = came.read_bytes()
+    hub.portal, hub.portal_type, hub.says_length = b"<html>log in</html>", portal_type, says_length
+    with pytest.raises(CheckpointError) as caught:
+        pull()
+    assert "kept" in caught.value.hint and came.read_bytes() == before
+    hub.portal, hub.says_length = b"", True
+    pull()
+    assert registry.describe("0.5b").name == "0.5b"
+
+
+def test_more_than_was_said_is_never_taken(hub: Hub) -> None:
+    plan = download.plan_pull("0.5b")
+    hub.portal, hub.portal_type, hub.says_length = b"x" * (length(hub) + 10**6), "binary/octet-stream", False
+    with pytest.raises(CheckpointError, match="is no hub"):
+        download.pull(plan, lambda count: None)
+    assert sum(file.stat().st_size for file in registry.models_directory().rglob("*.partial")) <= length(hub)
+
+
+@pytest.mark.parametrize("told", [b"<html>log in</html>", b"[1, 2]", b'{"id": "a/b", "siblings": [{}]}', b'{"sha": 5}'])
+def test_what_is_no_hub_is_said(hub: Hub, told: bytes) -> None:
+    hub.told_instead = told
+    with pytest.raises(CheckpointError, match=f"{hub.url} is no hub"):
+        download.plan_pull("0.5b")
+
+
+def test_without_checksums_nothing_is_fetched(hub: Hub) -> None:
+    hub.told_instead = b'{"id": "a/b", "sha": "1", "siblings": [{"rfilename": "model.safetensors", "size": 9}]}'
+    with pytest.raises(CheckpointError, match=r"lacks the size or checksum of model\.safetensors"):
+        download.plan_pull("0.5b")
+
+
+def test_the_hub_does_not_hear_what_is_installed_here(hub: Hub) -> None:
+    pull()
+    assert hub.agents and not any("torch" in agent for agent in hub.agents)
+
+
+def test_a_link_to_a_folder_elsewhere_is_removed_and_not_what_it_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to("elsewhere")
+    download.put_away(tmp_path / "link")
+    assert [each.name for each in tmp_path.iterdir()] == ["elsewhere"]

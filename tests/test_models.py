@@ -1,6 +1,8 @@
 """`whereabouts models`: what there is, what comes and goes, and which one answers."""
 
+import errno
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from huggingface_hub import constants
 
-from assistant import quantisation, registry
+from assistant import download, quantisation, registry
 from assistant.checksums import digests_of, write_sums
 from store.config import load_config
 from tests.hub_server import Hub, serving
@@ -126,6 +128,12 @@ def test_a_setting_that_was_not_there_is_added(command: Command, config: Path, b
     assert config.read_text() == after
 
 
+def test_lines_end_as_they_did(command: Command, config: Path) -> None:
+    config.write_bytes(CONFIG.replace('"nano"', '"7b"').replace("\n", "\r\n").encode())
+    assert command("use", "nano").exit_code == 0
+    assert config.read_bytes() == CONFIG.replace("\n", "\r\n").encode()
+
+
 def test_settings_written_in_an_unusual_way_are_left_alone(command: Command, config: Path) -> None:
     for text in ('model = { checkpoint = "7b", answerer = "" }\n', 'model.checkpoint = "7b"\n'):
         config.write_text(text)
@@ -174,6 +182,107 @@ def test_an_answerer_comes_alone_and_it_is_said_where_to_name_it(command: Comman
     assert command("remove", "me/reader").exit_code == 0
 
 
+@pytest.mark.parametrize("name", ["..", ".", "../..", "", "/", "me/..", "../models", "me--mine", "./me/mine", "nano"])
+def test_only_what_was_pulled_is_removed(command: Command, tiny_folder: Path, name: str) -> None:
+    place = install(tiny_folder, "me/mine")
+    before = sorted(place.parent.parent.rglob("*"))
+    said = command("remove", name)
+    assert said.exit_code == 2 and "was not pulled" in said.stderr
+    assert sorted(place.parent.parent.rglob("*")) == before
+    assert command("pull", name).exit_code in (2, 7)
+
+
+def test_what_is_read_to_answer_is_not_removed_by_whatever_name(
+    command: Command, config: Path, tiny_folder: Path, tmp_path: Path
+) -> None:
+    place, recall = install(tiny_folder, "me/mine"), registry.place_of(registry.RECALL)
+    (tmp_path / "link").symlink_to(place)
+    for path in (place, place / ".." / "me--mine", tmp_path / "link"):
+        for setting in ("checkpoint", "answerer"):
+            config.write_text(f'[model]\n{setting} = "{path}"\n')
+            assert command("remove", "me/mine").exit_code == 2 and place.is_dir()
+    (place / "recall").rename(recall)
+    config.write_text(f'[model]\ncheckpoint = "{place}"\n')
+    assert "is read to answer" in command("remove", registry.RECALL).stderr and recall.is_dir()
+    config.write_text(CONFIG)
+    assert command("remove", registry.RECALL).exit_code == 0 and not recall.exists()
+
+
+def test_what_is_being_pulled_is_not_removed(command: Command, tiny_folder: Path) -> None:
+    place = install(tiny_folder, "me/mine")
+    with download.alone("me/mine"):
+        said = command("remove", "me/mine")
+    assert said.exit_code == 7 and "Another process" in said.stderr and place.is_dir()
+
+
+def test_a_folder_that_cannot_be_removed_stays_whole(
+    command: Command, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = install(tiny_folder, "me/mine")
+    before = sorted(place.rglob("*"))
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    said = command("remove", "me/mine")
+    assert said.exit_code == 6 and sorted(place.rglob("*")) == before
+
+
+def test_a_pulled_one_goes_before_a_folder_of_that_path(
+    command: Command, config: Path, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = install(tiny_folder, "me/mine")
+    shutil.copytree(tiny_folder, tmp_path / "me" / "mine")
+    monkeypatch.chdir(tmp_path)
+    assert registry.describe("me/mine").folder == place and registry.describe("./me/mine").name == "mine"
+    assert command("use", "me/mine").exit_code == 0 and load_config().model.checkpoint == "me/mine"
+    assert command("use", "./me/mine").exit_code == 0
+    assert load_config().model.checkpoint == str(tmp_path / "me" / "mine")
+
+
+def test_one_bad_folder_does_not_hide_the_others(command: Command, tiny_folder: Path) -> None:
+    install(tiny_folder, "me/good")
+    (install(tiny_folder, "me/list") / "model.safetensors.index.json").write_text("[]")
+    looped = install(tiny_folder, "me/loop") / "config.json"
+    looped.unlink()
+    looped.symlink_to(looped.name)
+    found = rows(command)
+    assert not found["me/good"]["problem"]
+    assert "is damaged" in str(found["me/list"]["problem"]) and "config.json" in str(found["me/loop"]["problem"])
+
+
+def test_the_list_goes_by_the_precision_that_is_set(
+    command: Command, config: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quantisation, "free_bytes", lambda device: 3 * 10**9)
+    config.write_text(CONFIG + 'precision = "bf16"\n')
+    assert rows(command)["0.5b"]["placement"] is None
+    config.write_text(CONFIG + 'precision = "nf4"\n')
+    assert rows(command)["0.5b"]["placement"]["precision"] == "nf4"  # type: ignore[index]
+
+
+def test_an_answerer_in_the_list_is_no_problem(command: Command, config: Path, tiny_folder: Path) -> None:
+    place = install(tiny_folder, "me/reader")
+    (place / "config.json").write_text('{"model_type": "qwen2_5_vl"}')
+    config.write_text(CONFIG.replace('answerer = ""', 'answerer = "me/reader"'))
+    row = rows(command)["me/reader"]
+    assert row["used"] and row["folder"] == str(place) and not row["problem"]
+
+
+def test_verifying_says_of_what_no_checksums_are_recorded_and_whose_record_is_damaged(
+    command: Command, tiny_folder: Path
+) -> None:
+    install(tiny_folder, "me/mine")
+    (install(tiny_folder, "me/other") / "SHA256SUMS").unlink()
+    said = command("verify")
+    assert said.exit_code == 0 and "No checksums of me/other are recorded" in said.stderr
+    record = registry.place_of("me/mine") / "SHA256SUMS"
+    record.write_bytes(b"\xff\0 garbage\n" + record.read_bytes())
+    said = command("verify", "me/mine")
+    assert said.exit_code == 7 and f"{record} is damaged" in said.stderr
+
+
 def test_verifying_names_the_file_that_is_damaged(command: Command, tiny_folder: Path) -> None:
     place = install(tiny_folder, "0.5b")
     (place / "recall" / "tokenizer.json").write_text("{}")
@@ -203,6 +312,15 @@ def test_what_lies_in_the_hubs_cache_is_verified_by_the_names_of_its_blobs(
     weights = tmp_path / "cache" / "models--me--mine" / "snapshots" / ("1" * 40) / "model.safetensors"
     weights.resolve().write_bytes(b"\0" * 8)
     assert f"{weights} is damaged" in command("verify", "me/mine").stderr
+
+
+def test_one_that_the_named_adapter_is_not_for_cannot_be_used(
+    command: Command, config: Path, tiny_folder: Path
+) -> None:
+    install(tiny_folder, "0.5b")
+    config.write_text(CONFIG + 'adapter = "gone.safetensors"\n')
+    said = command("use", "0.5b")
+    assert said.exit_code == 7 and "Take adapter out" in said.stderr and load_config().model.checkpoint == "nano"
 
 
 def test_much_is_fetched_only_after_a_question(command: Command, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

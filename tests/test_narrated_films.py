@@ -33,6 +33,9 @@ def test_nothing_that_fits_together_is_an_error_that_says_what_was_found(tmp_pat
     with pytest.raises(UserError, match="There is no folder"):
         find_films(tmp_path / "nowhere")
     shoot(tmp_path / "mine.mp4", plan(1))
+    (tmp_path / "mine.csv").write_text(
+        "video_id,start_timestamp,stop_timestamp,narration\nmine,00:00:01,00:00:02,cut onion\nmine,soon,00:00:02,eat\n"
+    )
     write_csv(tmp_path / "told.csv", {"other": plan(1), "another": plan(2)})
-    with pytest.raises(UserError, match="1 films and narrations of 2"):
+    with pytest.raises(UserError, match="1 films and narrations of 2.*mine.csv, row 2: 'soon' is not"):
         find_films(tmp_path)

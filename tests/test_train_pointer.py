@@ -4,6 +4,7 @@ Every act has a colour of its own (tests/narrated_films.py), so a pointer that w
 acts of others. The base is tiny and random, of the hub's own kind: a SigLIP tower and Qwen2.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,9 +14,11 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner
+from safetensors import safe_open
 
 from assistant import checkpoints, prompt
 from assistant.adapter import learned, with_adapter
+from assistant.adapter_card import FORMAT
 from assistant.answer import Answer, ask
 from assistant.checkpoints import Checkpoint
 from assistant.indexer import catch_up
@@ -28,9 +31,10 @@ from device.film import Film
 from device.recorder import record
 from store.config import Capture
 from store.episodic import EpisodicStore
-from store.errors import CheckpointError, UserError
+from store.errors import CheckpointError, DiskFull, UserError
 from tests.narrated_films import ACTS, pictures, plan, shoot, shoot_many, write_csv
 from tests.random_base import write_random_base
+from tests.small_disk import fill, make_read_only, small_disk
 from tui.cli import cli
 
 SHORT = PointerRecipe(steps=4, lessons=2, warm_up=1, lr=1e-2, rank=4, alpha=8, held_out_every=4, measured_lessons=2)
@@ -132,6 +136,58 @@ def test_a_run_that_was_cut_goes_on_to_the_very_same_adapter(
     assert sum("pointer step" in line and "held out" in line for line in lines) == 1
     assert (tmp_path / "cut.safetensors").read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
     assert all(torch.equal(weight, weights(again)[name]) for name, weight in weights(whole).items())
+
+
+def trained_on(file: Path) -> dict[str, float]:
+    with safe_open(file, "pt") as opened:
+        return dict(json.loads(opened.metadata()[FORMAT])["trained_on"])
+
+
+def test_another_run_to_the_same_file_begins_anew_and_claims_only_what_it_learned(
+    base_folder: Path, data: Path, tmp_path: Path
+) -> None:
+    out, recipe = tmp_path / "pointer.safetensors", replace(SHORT, steps=2)
+    other = shoot_many(tmp_path / "other", 3)
+    for folder, asked in ((other, recipe), (data, SHORT), (data, recipe)):
+        train(checkpoints.load(str(base_folder)), folder, out, asked)
+    train(checkpoints.load(str(base_folder)), data, tmp_path / "alone.safetensors", recipe)
+    assert out.read_bytes() == (tmp_path / "alone.safetensors").read_bytes()
+    assert trained_on(out)["steps"] == 2 and trained_on(out)["films"] == 6  # of 8, two are held out
+
+
+def test_steps_that_are_damaged_and_a_folder_that_is_a_file_are_named(
+    base_folder: Path, data: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "pointer.safetensors"
+    train(checkpoints.load(str(base_folder)), data, out)
+    (steps,) = work_folder(out).glob("steps-*.pt")
+    for damaged in (b"", b"junk", steps.read_bytes()[:-1000]):
+        steps.write_bytes(damaged)
+        with pytest.raises(UserError, match=f"{steps.name} is damaged"):
+            train(checkpoints.load(str(base_folder)), data, out)
+    work_folder(tmp_path / "second").touch()
+    with pytest.raises(UserError, match="second.work is a file"):
+        train(checkpoints.load(str(base_folder)), data, tmp_path / "second")
+
+
+def test_a_disk_that_takes_nothing_is_named(base: Checkpoint, data: Path, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        fill(disk)
+        with pytest.raises(DiskFull, match="No space left"):
+            train(base, data, disk / "pointer.safetensors")
+        make_read_only(disk)
+        with pytest.raises(DiskFull, match="Read-only"):
+            train(base, data, disk / "other.safetensors")
+
+
+def test_of_two_films_one_is_held_out_and_of_one_none(base_folder: Path, tmp_path: Path) -> None:
+    folder = shoot_many(tmp_path / "data", 2)
+    for count in (2, 1):
+        lines = train(checkpoints.load(str(base_folder)), folder, tmp_path / f"{count}.safetensors")
+        assert sum(bool(re.search(r"step \d held out", line)) for line in lines) == 2 * (count - 1)
+        assert any("only one film" in line for line in lines) == (count == 1)
+        assert trained_on(tmp_path / f"{count}.safetensors")["films"] == 1
+        next(folder.rglob("*.mp4")).unlink()
 
 
 def test_only_the_adapter_learns(base: Checkpoint, data: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from store.config import config_path, documented, load_config
-from store.errors import UserError
+from store.errors import CheckpointError, UserError
 
 
 @click.group()
@@ -56,12 +56,17 @@ def config() -> None:
 @config.command()
 def check() -> None:
     """Read config.toml and say what is wrong with it, and whether the models it names are there."""
-    from assistant.registry import describe
+    from assistant.adapter_card import file_of, read_card
+    from assistant.registry import describe, located
     from assistant.transcription import open_engine
 
     path = config_path()
     found = load_config()
-    describe(found.model.checkpoint)
+    base = describe(found.model.checkpoint)
+    if found.model.adapter:
+        read_card(file_of(found.model.adapter), base.weights_hash)
+    if (name := found.model.answerer) and located(name) is None:
+        raise CheckpointError(f"The answerer {name!r} is not on this machine.", f"Run: whereabouts models pull {name}")
     if found.words.whisper:
         open_engine(found.words)
     if not path.exists():

@@ -43,7 +43,7 @@ def pointer(base: str, data: Path, out: Path, precision: str, steps: int) -> Non
 
     DATA holds .mp4 films, at any depth, and Ego4D's narration JSON or EPIC-KITCHENS' CSV. What is learned is one small
     file beside the base: write it into config.toml as adapter under [model]. What is made on the way lies in OUT.work,
-    from where a stopped training goes on.
+    from where a stopped training goes on, if it is asked for the same again; any other begins anew.
     """
     from tui.laboratory import train_pointer
 

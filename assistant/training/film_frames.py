@@ -2,7 +2,7 @@
 
 Of every frame a film's file holds its time, its compressed embedding and a JPEG of the size that the tower reads. The
 visual tokens are made again of the few pictures that a step shows: those of a 7B would take 1.4 MB a frame. A film is
-read whole or not at all, and is read again where its file came from another base.
+read whole or not at all, and is read again where its file is damaged, or came from another base or another film.
 
 This file does not know narrations, nor how films are decoded. N frames, C width of the language model.
 """
@@ -15,13 +15,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor
 
 from assistant.model import MMEgo
 from assistant.training.dataset import decode
 from assistant.vision import square
+from store.disk import writing
 from store.errors import CameraError
 
 PICTURES_A_PASS = 32
@@ -50,12 +51,12 @@ class FilmFrames:
 def read_film(
     film: Path, pictures: Pictures, model: MMEgo, kind: str, folder: Path, say: Callable[[str], None]
 ) -> FilmFrames | None:
-    """A film's frames from their file in `folder`, which is made first where it is not there or of another `kind`.
+    """A film's frames from their file in `folder`, which is made first where there is none of this `kind` and film.
 
-    A film that breaks off is kept as far as it goes, and said; None where it holds no picture at all.
+    A film that breaks off is kept as far as it goes, and said; None where it holds no picture at all. Raises DiskFull.
     """
-    file = folder / f"{film.stem}.safetensors"
-    if not file.exists() or _kind(file) != kind:
+    file, kind = folder / f"{film.stem}.safetensors", f"{kind} {state_of(film)}"
+    if _kind(file) != kind:
         times_s, compressed, jpegs = _encode(film, pictures, model, say)
         if not times_s:
             return None
@@ -66,11 +67,18 @@ def read_film(
             "jpeg_ends": torch.tensor([len(jpeg) for jpeg in jpegs]).cumsum(0),
         }
         unfinished = file.with_suffix(".part")
-        save_file(tensors, unfinished, {"kind": kind})
-        unfinished.rename(file)
+        with writing(file):
+            unfinished.write_bytes(save(tensors, {"kind": kind}))
+            unfinished.rename(file)
     with safe_open(file, "pt") as kept:
         times, compressed_all, ends = (kept.get_tensor(name) for name in ("times_s", "compressed", "jpeg_ends"))
     return FilmFrames(times.numpy(), compressed_all, tuple(ends.tolist()), file)
+
+
+def state_of(film: Path) -> str:
+    """What tells a film from another of the same name: its size and when it was written."""
+    found = film.stat()
+    return f"{found.st_size} {found.st_mtime_ns}"
 
 
 @torch.inference_mode()
@@ -106,5 +114,9 @@ def _jpeg(square: np.ndarray) -> np.ndarray:
 
 
 def _kind(file: Path) -> str:
-    with safe_open(file, "pt") as kept:
-        return str((kept.metadata() or {}).get("kind"))
+    """Nothing where the file is absent or damaged."""
+    try:
+        with safe_open(file, "pt") as kept:
+            return str((kept.metadata() or {}).get("kind"))
+    except (OSError, SafetensorError):
+        return ""

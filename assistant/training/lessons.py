@@ -52,6 +52,11 @@ class Lessons:
         return len(self._talks)
 
     @property
+    def films(self) -> list[str]:
+        """Those that something is asked about, by name."""
+        return sorted({talk.film for talk in self._talks})
+
+    @property
     def questions(self) -> int:
         return sum(len(talk.questions) for talk in self._talks)
 

@@ -50,14 +50,15 @@ def find_films(folder: Path) -> FoundFilms:
             paths.setdefault(path.stem, path)
     films = tuple(NarratedFilm(path, told[name]) for name, path in sorted(paths.items()) if name in told)
     passed_over = [
-        *unread,
+        *(f"passed over: {reason}" for reason in unread),
         _listed("a film of this name was found before", twice),
         _listed("films without narrations", sorted(paths.keys() - told.keys())),
         _listed("narrations without films", sorted(told.keys() - paths.keys())),
     ]
     if not films:
+        what = f"{len(paths)} films and narrations of {len(told)}"
         raise UserError(
-            f"{folder} holds {len(paths)} films and narrations of {len(told)}, but none of the same name.",
+            " ".join([f"{folder} holds {what}, but none of the same name.", *unread[:NAMED_AT_MOST]]),
             "Put .mp4 files there and EPIC-KITCHENS' CSV or Ego4D's narration JSON, which call a film by its file.",
         )
     return FoundFilms(films, tuple(filter(None, passed_over)))
@@ -71,7 +72,7 @@ def _read_all(paths: Sequence[Path]) -> tuple[dict[str, tuple[Narration, ...]], 
         try:
             films = read_narrations(path)
         except UserError as error:  # such as the classes of verbs that EPIC-KITCHENS keeps beside
-            unread.append(f"passed over: {error.message}")
+            unread.append(error.message)
         else:
             told = {name: tuple(narrations) for name, narrations in films.items()} | told
     return told, unread

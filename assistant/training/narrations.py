@@ -20,7 +20,9 @@ COLUMNS = ("video_id", "start_timestamp", "stop_timestamp", "narration")
 PASSES = ("narration_pass_1", "narration_pass_2")
 REACH_S = 2.0
 
-_CLOCK = re.compile(r"(\d+):([0-5]?\d):([0-5]?\d(?:\.\d+)?)")
+LATEST_S = 100 * 3600.0  # in a film: what is told of later is a mistake, and would be cut into windows for ever
+
+_CLOCK = re.compile(r"(\d\d?):([0-5]?\d):([0-5]?\d(?:\.\d+)?)")
 
 
 def read_narrations(path: Path) -> dict[str, list[Narration]]:
@@ -32,6 +34,8 @@ def read_narrations(path: Path) -> dict[str, list[Narration]]:
         films = read(path)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.", "Check the path.") from error
+    except csv.Error as error:
+        raise UserError(f"{path} is no CSV: {error}.", "Fetch the file again.") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 text.", "Save it as UTF-8.") from error
     return {film: sorted(told, key=lambda n: (n.start_s, n.end_s)) for film, told in films.items() if told}
@@ -53,7 +57,8 @@ def _read_csv(path: Path) -> dict[str, list[Narration]]:
 
 def _seconds(clock: str, path: Path, row: int) -> float:
     if not (found := _CLOCK.fullmatch(clock.strip())):
-        raise UserError(f"{path}, row {row}: {clock!r} is not a time.", "Write times as hours:minutes:seconds.")
+        hint = "Write times as hours:minutes:seconds, below 100 hours."
+        raise UserError(f"{path}, row {row}: {clock!r} is not a time.", hint)
     hours, minutes, seconds = found.groups()
     return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
 
@@ -62,10 +67,10 @@ def _read_json(path: Path) -> dict[str, list[Narration]]:
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
         videos = content.get("videos", content)
-        return {film: _spans([_moment(told) for told in _fullest_pass(video)]) for film, video in videos.items()}
+        return {film: _spans([_moment(told, path) for told in _fullest_pass(video)]) for film, video in videos.items()}
     except json.JSONDecodeError as error:
         raise UserError(f"{path}, line {error.lineno}: this is not JSON.", "Fetch the file again.") from error
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise UserError(f"{path} is not laid out as Ego4D's narrations are.", "Give Ego4D's narration JSON.") from error
 
 
@@ -74,9 +79,12 @@ def _fullest_pass(video: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return max((video.get(name, {}).get("narrations", []) for name in PASSES), key=len)
 
 
-def _moment(told: Mapping[str, Any]) -> tuple[float, str]:
+def _moment(told: Mapping[str, Any], path: Path) -> tuple[float, str]:
     text = re.sub(r"#unsure\b", " ", told["narration_text"], flags=re.IGNORECASE)
-    return float(told["timestamp_sec"]), " ".join(text.split())
+    at_s = float(told["timestamp_sec"])
+    if not abs(at_s) < LATEST_S:
+        raise UserError(f"{path}: {told['timestamp_sec']!r} is no time in a film.", "Give seconds, below 100 hours.")
+    return at_s, " ".join(text.split())
 
 
 def _spans(moments: Sequence[tuple[float, str]]) -> list[Narration]:

@@ -26,6 +26,7 @@ from assistant.training.packing import Layout, lay_out, read
 from assistant.training.phrasings import clock
 from assistant.training.recipe import PointerRecipe, warm_cosine
 from assistant.training.trainer import Averages, Measured, save_whole
+from store.errors import UserError
 
 LOGGED_EVERY, SAVED_EVERY = 10, 50
 
@@ -46,7 +47,10 @@ class PointerTrainer:
         model.model.vision_tower.eval()  # in evaluation mode have no gradient any more
 
     def run(self, lessons: Lessons, saved: Path) -> None:
-        """Train in place; goes on from `saved` where a run was cut off, is over at once where it ended."""
+        """Train in place; goes on from `saved` where this run was cut off, is over at once where it ended.
+
+        Raises UserError where `saved` is damaged, DiskFull where it cannot be written.
+        """
         recipe, own = self._recipe, learned(self._model)
         optimiser = torch.optim.AdamW(own.values(), lr=recipe.lr, weight_decay=0.0)
         begin = self._resume(saved, optimiser)
@@ -147,11 +151,14 @@ class PointerTrainer:
     def _resume(self, saved: Path, optimiser: torch.optim.Optimizer) -> int:
         if not saved.exists():
             return 0
-        step, weights, moments = torch.load(saved, weights_only=True, map_location=self._model.device)
-        for name, weight in learned(self._model).items():
-            weight.data.copy_(weights[name])
-        optimiser.load_state_dict(moments)
-        return int(step)
+        try:
+            step, weights, moments = torch.load(saved, weights_only=True, map_location=self._model.device)
+            for name, weight in learned(self._model).items():
+                weight.data.copy_(weights[name])
+            optimiser.load_state_dict(moments)
+            return int(step)
+        except Exception as error:  # of a file that is damaged torch raises everything
+            raise UserError(f"{saved} is damaged.", "Remove it; the training begins anew.") from error
 
 
 class _Words:

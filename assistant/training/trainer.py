@@ -13,6 +13,7 @@ batches are drawn (batches.py), nor how a checkpoint is used.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import astuple
+from io import BytesIO
 from pathlib import Path
 
 import torch
@@ -30,6 +31,7 @@ from assistant.training.losses import answer_loss, guidance_loss, pointer_loss
 from assistant.training.packing import attention_log_mass, read
 from assistant.training.recipe import Recipe, Stage
 from assistant.training.sequences import Fallback, Glimpse, to_device
+from store.disk import writing
 
 GUIDED_LAYER = 2
 LOGGED_EVERY, SAVED_EVERY = 50, 500
@@ -265,7 +267,9 @@ def _shares(right: Tensor, group: Tensor) -> dict[str, Tensor]:
 
 
 def save_whole(path: Path, state: tuple[object, ...]) -> None:
-    """The file appears whole or not at all."""
-    unfinished = path.with_suffix(".part")
-    torch.save(state, unfinished)
-    unfinished.rename(path)
+    """The file appears whole or not at all. Raises DiskFull."""
+    unfinished, content = path.with_suffix(".part"), BytesIO()
+    torch.save(state, content)  # not into the file: of a full disk torch says nothing that could be told from a fault
+    with writing(path):
+        unfinished.write_bytes(content.getbuffer())
+        unfinished.rename(path)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from assistant.evaluation.figures import Course, draw_training
 from assistant.training.recipe import Recipe
+from store.disk import writing
 
 FILE, PICTURE = "train.log", "curves.png"
 MEASURED = re.compile(r" *\d+ s  (?P<stage>\S+) step (?P<step>\d+) (\d+ s|(?P<held_out>held out)) (?P<values>.+)")
@@ -32,7 +33,7 @@ class TrainingLog:
         shown = " ".join(f"{name} {value:.3f}" for name, value in (measured or {}).items())
         stamped = f"{time.monotonic() - self._began:7.0f} s  {line} {shown}".rstrip()
         self._say(stamped)
-        with (self._folder / FILE).open("a") as file:
+        with writing(self._folder), (self._folder / FILE).open("a") as file:
             file.write(stamped + "\n")
 
 
