@@ -28,6 +28,7 @@ from assistant.prefix import Prefix
 from assistant.prompt import FrameSlot, TokenisedPiece
 
 FRAMES_A_PASS = 16
+ROWS_A_PASS = 1024  # behind others attention is reckoned to those that follow, too: of few rows that is little
 
 
 class MMEgoConfig(LlavaOnevisionConfig):
@@ -166,8 +167,12 @@ class MMEgo(LlavaOnevisionForConditionalGeneration):
 
     def _go_on(self, rows: Tensor, cache: DynamicCache) -> Tensor:
         """Rows (S, C) behind what the cache holds, which grows by them -> their last hidden states (S, C)."""
-        read = self.model.language_model(inputs_embeds=rows.unsqueeze(0), past_key_values=cache, use_cache=True)
-        return read.last_hidden_state[0]
+        model = self.model.language_model
+        parts = [
+            model(inputs_embeds=part.unsqueeze(0), past_key_values=cache, use_cache=True).last_hidden_state[0]
+            for part in rows.split(ROWS_A_PASS)
+        ]
+        return torch.cat(parts)
 
     def _read(self, sequences: Sequence[Tensor]) -> list[Tensor]:
         """Sequences (L_b, C) -> last hidden states (L_b, C). Padding stands at the end, where no token sees it."""

@@ -27,6 +27,7 @@ WHOLE = {"fp32": 4.0, "bf16": 2.0}
 LINEAR_BYTES = {**WHOLE, "int8": 1.0, "nf4": 0.5 + 1 / 64 + 4 / (64 * 256)}  # 4 bit, a scale per 64, one per 256 scales
 HALF = ("bf16", "int8", "nf4")  # the best first
 BF16_FLAGS = re.compile(r"\b(avx512_bf16|amx_bf16|bf16)\b")
+BESIDE_BYTES = 250_000_000  # what the libraries take while they work (benchmarks/room.py)
 CONTEXT_TOKENS = 8192  # 32 frames of 196 tokens, what was said, 300 candidates
 SMALL_NUMBERS = 50_000_000  # below it a checkpoint stays on the CPU: it has answered before a GPU is awake
 KEPT_WHOLE = ["model.vision_tower", "model.multi_modal_projector", "lm_head"]  # full names: short ones are ignored
@@ -51,8 +52,8 @@ class Placement:
 
 def needed_bytes(size: Size, precision: str) -> int:
     """What a checkpoint takes while it answers: its weights, and the context that is read."""
-    whole = WHOLE.get(precision, WHOLE["bf16"])
-    return round(size.linear * LINEAR_BYTES[precision] + (size.other + size.token * CONTEXT_TOKENS) * whole)
+    read, whole = size.token * CONTEXT_TOKENS, WHOLE.get(precision, WHOLE["bf16"])
+    return BESIDE_BYTES + round(size.linear * LINEAR_BYTES[precision] + (size.other + read) * whole)
 
 
 def place(name: str, size: Size, precision: str = "auto", device: str = "") -> Placement:

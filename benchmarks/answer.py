@@ -44,7 +44,7 @@ from assistant.prefix import Prefix
 CANDIDATES, SHOWN = 300, 32
 QUESTION, FOLLOW_UP = "where did i put my wallet?", "where did i put my keys?"
 PARTS = ("glimpse", "tower", "reading", "token")
-WHOLE_UP_TO = 20e9  # operations a token, beyond which all N frames are not read: it would take hours
+WHOLE_UP_TO = 1e13  # operations, beyond which all N frames are not read: it would take hours
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def tokens(subject: Subject, shown: int) -> dict[str, float]:
     found: dict[str, float] = {"glimpse": glimpse, "fallback": len(ask_some), "all": len(ask_all)}
     found["times fewer"] = len(ask_all) / (glimpse + len(ask_some))
     weights = sum(weight.numel() for weight in model.model.language_model.layers.parameters())
-    if 2 * weights * len(ask_all) / len(ask_some) < WHOLE_UP_TO:
+    if 2 * weights * len(ask_all) < WHOLE_UP_TO:
         ways = {
             "glimpse_s": lambda: model.glimpse(subject.compressed, subject.ids(QUESTION)),
             "fallback_s": lambda: model.read(ask_some),

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from assistant import quantisation, registry
 from assistant.checkpoints import Checkpoint, load
 from assistant.prompt import Shown, fallback_pieces, glimpse_text, token_ids, tokenise
-from assistant.quantisation import needed_bytes, place
+from assistant.quantisation import BESIDE_BYTES, needed_bytes, place
 from assistant.training.adapters import add_adapters
 from assistant.weights import Size
 from device.simulated.camera import SimulatedCamera
@@ -135,7 +135,7 @@ def test_the_best_precision_that_fits_is_chosen(free: Callable[[float], None]) -
         chosen.append(place("7b", SEVEN).precision)
     assert chosen == ["fp32", "bf16", "int8", "nf4"]
     free(11)
-    assert str(place("7b", SEVEN)) == "nf4 on the CPU, 10.5 GB of the 11.0 GB that are free"
+    assert str(place("7b", SEVEN)) == "nf4 on the CPU, 10.7 GB of the 11.0 GB that are free"
     assert place("7b", SEVEN, device="cuda").precision == "nf4"
     free(50)
     assert place("7b", SEVEN, device="cuda").precision == "bf16" and place("7b", SEVEN, "int8").precision == "int8"
@@ -155,9 +155,9 @@ def test_where_nothing_fits_it_is_said_what_would(free: Callable[[float], None])
         with pytest.raises(CheckpointError) as caught:
             place("7b", SEVEN, precision)
         said.append((caught.value.message, caught.value.hint))
-    assert said[0][0] == "7b needs 10.5 GB in nf4; 5.0 GB of the CPU's memory are free."
+    assert said[0][0] == "7b needs 10.7 GB in nf4; 5.0 GB of the CPU's memory are free."
     assert said[0][1].endswith("whereabouts models use 0.5b") and said[1][1].endswith("whereabouts models use nano")
-    assert said[2][0].startswith("7b needs 20.2 GB in bf16") and 'precision = "int8"' in said[2][1]
+    assert said[2][0].startswith("7b needs 20.4 GB in bf16") and 'precision = "int8"' in said[2][1]
 
 
 def test_a_checkpoint_that_does_not_fit_is_not_begun(trained: Path, free: Callable[[float], None]) -> None:
@@ -169,7 +169,7 @@ def test_a_checkpoint_that_does_not_fit_is_not_begun(trained: Path, free: Callab
 def test_fewer_bits_need_less_and_a_longer_model_more() -> None:
     needs = [needed_bytes(SEVEN, precision) for precision in ("fp32", "bf16", "int8", "nf4")]
     assert needs == sorted(needs, reverse=True) and needed_bytes(HALF, "bf16") < needed_bytes(SEVEN, "bf16")
-    assert needed_bytes(Size(1000, 10, 0), "nf4") == round(1000 * (0.5 + 1 / 64 + 4 / 64 / 256) + 20)
+    assert needed_bytes(Size(1000, 10, 0), "nf4") == BESIDE_BYTES + round(1000 * (0.5 + 1 / 64 + 4 / 64 / 256) + 20)
 
 
 def test_what_is_free_is_read_from_the_machine() -> None:
