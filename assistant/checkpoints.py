@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from assistant.encoder import RecallEncoder
     from assistant.model import MMEgo
     from assistant.salience import Salience
+    from store.config import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,14 @@ def load(name_or_folder: str, precision: str = "auto", device: str = "") -> Chec
         _check_vocabulary(words, recall_model)
         recall = RecallEncoder(recall_model, words, _resampling(found.recall_folder))
     return Checkpoint(found, placement, model, tokenizer, recall, known, read, pointer_trained=not missing)
+
+
+def load_to_answer(chosen: "Model") -> Checkpoint:
+    """The checkpoint that the settings name, with their adapter and answerer. Raises CheckpointError."""
+    from assistant.adapter import with_adapter
+    from assistant.answerer import with_answerer
+
+    return with_answerer(with_adapter(load(chosen.checkpoint, chosen.precision), chosen.adapter), chosen.answerer)
 
 
 def save(

@@ -2,7 +2,8 @@
 
     fp32   of every small checkpoint, and the first choice of a CPU that does not compute in bf16
     bf16   the first choice of GPUs and of CPUs that do: half as large, and there three times as fast (LOG.md)
-    int8   the linear layers of the language model in 8 bit (bitsandbytes LLM.int8)
+    int8   the linear layers of the language model in 8 bit (bitsandbytes LLM.int8); on a CPU only where a person says
+           so, as it takes more room there than bf16 does (benchmarks/room.py)
     nf4    the same in 4 bit, their scales quantised once more (QLoRA's NF4)
 
 Tower, projector, pointer, embeddings, head and recall encoder are never quantised, so embeddings that are stored fit
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 WHOLE = {"fp32": 4.0, "bf16": 2.0}
 LINEAR_BYTES = {**WHOLE, "int8": 1.0, "nf4": 0.5 + 1 / 64 + 4 / (64 * 256)}  # 4 bit, a scale per 64, one per 256 scales
-HALF = ("bf16", "int8", "nf4")  # the best first
+CHOICES = {"cuda": ("bf16", "int8", "nf4"), "cpu": ("bf16", "nf4")}  # the best first
 BF16_FLAGS = re.compile(r"\b(avx512_bf16|amx_bf16|bf16)\b")
 BESIDE_BYTES = 250_000_000  # what the libraries take while they work (benchmarks/room.py)
 CONTEXT_TOKENS = 8192  # 32 frames of 196 tokens, what was said, 300 candidates
@@ -76,7 +77,8 @@ def place(name: str, size: Size, precision: str = "auto", device: str = "") -> P
 
 def choices(device: str) -> tuple[str, ...]:
     """What it may be held in there, the best first."""
-    return HALF if device != "cpu" or computes_bf16() else ("fp32", *HALF)
+    first = ("fp32",) if device == "cpu" and not computes_bf16() else ()
+    return first + CHOICES[device]
 
 
 def computes_bf16() -> bool:

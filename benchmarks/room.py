@@ -23,7 +23,7 @@ from rich.table import Table
 
 from assistant import prompt
 from assistant.checkpoints import Checkpoint, load
-from assistant.quantisation import best_device, choices, needed_bytes
+from assistant.quantisation import LINEAR_BYTES, best_device, needed_bytes
 from assistant.registry import describe
 from store.units import say_bytes
 
@@ -94,7 +94,7 @@ def main() -> None:
             write_random(folder, arguments.size)
         size = describe(str(folder)).size
         table = Table("precision", "weighed at", "taken", "taken / weighed", title=f"{arguments.size} on {device}")
-        for precision in choices(device):
+        for precision in LINEAR_BYTES:
             weighed, taken = needed_bytes(size, precision), measure(folder, precision)
             table.add_row(precision, say_bytes(weighed), say_bytes(taken), f"{taken / weighed:.2f}")
     Console().print(table)

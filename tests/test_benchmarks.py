@@ -37,7 +37,7 @@ def test_every_precision_is_measured_against_its_floor(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_memory_is_weighed_against_what_every_precision_takes() -> None:
     said = run("room.py", "--size", "tiny")
-    assert all(f" {precision} " in said for precision in ("bf16", "int8", "nf4"))
+    assert all(f" {precision} " in said for precision in ("fp32", "bf16", "int8", "nf4"))
 
 
 @pytest.mark.slow

@@ -86,9 +86,9 @@ def test_the_list_says_what_is_here_what_is_not_and_what_would_fit(
     assert found["me/mine"]["folder"] == str(registry.place_of("me/mine")) and not found["me/mine"]["used"]
     assert "not on this machine" in str(found["7b"]["problem"]) and found["7b"]["placement"] is None
     placement = found["0.5b"]["placement"]
-    assert isinstance(placement, dict) and (placement["precision"], placement["device"]) == ("int8", "cpu")
+    assert isinstance(placement, dict) and (placement["precision"], placement["device"]) == ("nf4", "cpu")
     printed = command("list").stdout
-    assert "too large" in printed and "*  nano" in printed and "int8, 3.0 GB" in printed
+    assert "too large" in printed and "*  nano" in printed and "nf4, 2.8 GB" in printed
     assert "3.0 GB of the CPU's memory are free." in printed
 
 

@@ -133,10 +133,12 @@ def test_the_best_precision_that_fits_is_chosen(free: Callable[[float], None]) -
     for count in (50, 30, 16, 11):
         free(count)
         chosen.append(place("7b", SEVEN).precision)
-    assert chosen == ["fp32", "bf16", "int8", "nf4"]
+    assert chosen == ["fp32", "bf16", "nf4", "nf4"]
     free(11)
     assert str(place("7b", SEVEN)) == "nf4 on the CPU, 10.7 GB of the 11.0 GB that are free"
     assert place("7b", SEVEN, device="cuda").precision == "nf4"
+    free(16)
+    assert place("7b", SEVEN, device="cuda").precision == "int8"
     free(50)
     assert place("7b", SEVEN, device="cuda").precision == "bf16" and place("7b", SEVEN, "int8").precision == "int8"
 
@@ -157,7 +159,7 @@ def test_where_nothing_fits_it_is_said_what_would(free: Callable[[float], None])
         said.append((caught.value.message, caught.value.hint))
     assert said[0][0] == "7b needs 10.7 GB in nf4; 5.0 GB of the CPU's memory are free."
     assert said[0][1].endswith("whereabouts models use 0.5b") and said[1][1].endswith("whereabouts models use nano")
-    assert said[2][0].startswith("7b needs 20.4 GB in bf16") and 'precision = "int8"' in said[2][1]
+    assert said[2][0].startswith("7b needs 20.4 GB in bf16") and 'precision = "nf4"' in said[2][1]
 
 
 def test_a_checkpoint_that_does_not_fit_is_not_begun(trained: Path, free: Callable[[float], None]) -> None:

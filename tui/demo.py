@@ -94,7 +94,7 @@ def _ask_all(store: EpisodicStore, questions: Sequence[Question], console: Conso
     from assistant.answer import ask
     from assistant.recent import Recent
 
-    checkpoint = watch_loading(load_config().model)
+    checkpoint = watch_loading(load_config().model, to_answer=True)
     console.print(f"Indexed {watch_indexing(store, checkpoint)} keyframes with the {checkpoint.name} checkpoint.\n")
     verdicts, recent = [], Recent()
     for question in questions:

@@ -78,14 +78,10 @@ class Mind:
         import textual_plotext  # noqa: F401
         import torch
 
-        from assistant.adapter import with_adapter
-        from assistant.answerer import with_answerer
-        from assistant.checkpoints import load
+        from assistant.checkpoints import load_to_answer
 
         torch.set_num_threads(max(1, torch.get_num_threads() - 1))  # one core is left to keys and screen
-        chosen = self._config.model
-        loaded = load(chosen.checkpoint, chosen.precision)
-        checkpoint = with_answerer(with_adapter(loaded, chosen.adapter), chosen.answerer)
+        checkpoint = load_to_answer(self._config.model)
         gc.freeze()  # the libraries' objects stay: to look through them for garbage would hold every key up
         return checkpoint
 

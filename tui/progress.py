@@ -91,14 +91,9 @@ def watch_loading(chosen: Model, *, to_answer: bool = False) -> "Checkpoint":
     Where it was weighed in how many bits it fits, that is said.
     """
     with Console(stderr=True).status(f"loading the {chosen.checkpoint} checkpoint"):
-        from assistant.checkpoints import load
+        from assistant.checkpoints import load, load_to_answer
 
-        checkpoint = load(chosen.checkpoint, chosen.precision)
-        if to_answer:
-            from assistant.adapter import with_adapter
-            from assistant.answerer import with_answerer
-
-            checkpoint = with_answerer(with_adapter(checkpoint, chosen.adapter), chosen.answerer)
+        checkpoint = load_to_answer(chosen) if to_answer else load(chosen.checkpoint, chosen.precision)
     if checkpoint.placement.precision != "fp32":
         print(f"{checkpoint.name} runs in {checkpoint.placement}.", file=sys.stderr)
     return checkpoint
